@@ -1,0 +1,269 @@
+-- The operational database. Nothing of a person in plain: identifiers only in subject_identity, sealed under the request's data key.
+
+-- Keys that Quittance has for itself, wrapped by the master key.
+CREATE TABLE system_key (
+  name text PRIMARY KEY,
+  master_key_id text NOT NULL,
+  wrapped bytea NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- requests ---------------------------------------------------------------------------------------------------------------------------
+
+-- Not partitioned: requests are found by id and by status, live 30 to 90 days, and a million of them are a small table.
+CREATE TABLE privacy_request (
+  id uuid PRIMARY KEY,
+  reference text NOT NULL UNIQUE,
+  source text NOT NULL,
+  -- The caller's own id of the request (webhook id or idempotency key), as a keyed hash: callers put anything there.
+  source_id bytea NOT NULL,
+  -- A hash of the payload, so that a reused id with another payload is told apart from a repetition.
+  payload_hash bytea NOT NULL,
+  request_right text NOT NULL,
+  jurisdiction text,
+  law text NOT NULL,
+  status text NOT NULL,
+  verdict text,
+  reason_code text,
+  -- The open request of the same person that this one repeats; it is answered with that one's outcome.
+  duplicate_of uuid REFERENCES privacy_request (id),
+  received_at timestamptz NOT NULL,
+  due_at timestamptz NOT NULL,
+  verified_at timestamptz,
+  planned_at timestamptz,
+  closed_at timestamptz,
+  -- When the request must be looked at next, whatever happens; null only where nothing is left to do.
+  wake_at timestamptz,
+  -- Counts every change, so that a stale writer is noticed.
+  version integer NOT NULL DEFAULT 1,
+  -- Certificate bytes, once issued; they hold no identifier in plain.
+  certificate bytea,
+  CONSTRAINT privacy_request_source_once UNIQUE (source, source_id),
+  CONSTRAINT privacy_request_wakes CHECK (wake_at IS NOT NULL OR status IN ('closed', 'rejected', 'withdrawn', 'expired'))
+);
+CREATE INDEX privacy_request_wake ON privacy_request (wake_at) WHERE wake_at IS NOT NULL;
+CREATE INDEX privacy_request_listed ON privacy_request (received_at DESC, id DESC);
+
+-- identity ---------------------------------------------------------------------------------------------------------------------------
+
+-- One data key per request. Destroying it (wrapped = null, destroyed_at set) erases the person from Quittance, backups included.
+CREATE TABLE request_key (
+  request_id uuid PRIMARY KEY REFERENCES privacy_request (id),
+  master_key_id text NOT NULL,
+  wrapped bytea,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  destroyed_at timestamptz,
+  CONSTRAINT request_key_destroyed CHECK ((wrapped IS NULL) = (destroyed_at IS NOT NULL))
+);
+
+-- The identity vault: the only table that may hold personal data, and only sealed.
+CREATE TABLE subject_identity (
+  id uuid PRIMARY KEY,
+  request_id uuid NOT NULL REFERENCES privacy_request (id),
+  kind text NOT NULL,
+  -- Sealed {value, raw}: the normal form and the form that was given.
+  sealed bytea NOT NULL,
+  -- HMAC of the normal form under the lookup key: finds open requests of the same person. Deleted with the row at shredding.
+  lookup bytea NOT NULL,
+  -- HMAC of the normal form under the request's nonce: what the audit log and the certificate name the identifier by.
+  commitment bytea NOT NULL,
+  -- How it was found: given | mapping | connection:<name>
+  found_by text NOT NULL,
+  via uuid,
+  confidence real NOT NULL,
+  -- Connections that know this identifier.
+  seen_in text[] NOT NULL DEFAULT '{}',
+  found_at timestamptz NOT NULL,
+  CONSTRAINT subject_identity_once UNIQUE (request_id, lookup)
+);
+CREATE INDEX subject_identity_lookup ON subject_identity (lookup);
+
+-- The code itself is stored nowhere: it is derived from the token key, the request and how often it was sent.
+CREATE TABLE verification (
+  request_id uuid PRIMARY KEY REFERENCES privacy_request (id),
+  method text NOT NULL,
+  attempts integer NOT NULL DEFAULT 0,
+  sent_count integer NOT NULL DEFAULT 0,
+  expires_at timestamptz NOT NULL,
+  verified_at timestamptz
+);
+
+-- Imported from CSV: which identifiers belong to one person. Values sealed under the mapping key, found by keyed hash.
+CREATE TABLE identity_mapping (
+  row_id uuid NOT NULL,
+  kind text NOT NULL,
+  lookup bytea NOT NULL,
+  sealed bytea NOT NULL,
+  PRIMARY KEY (row_id, kind, lookup)
+);
+CREATE INDEX identity_mapping_lookup ON identity_mapping (lookup);
+
+-- Who was erased, as keyed hashes: for restores, imports and new sign-ups.
+CREATE TABLE suppression (
+  hash bytea PRIMARY KEY,
+  kind text NOT NULL,
+  request_id uuid NOT NULL,
+  added_at timestamptz NOT NULL
+);
+
+-- intake -----------------------------------------------------------------------------------------------------------------------------
+
+-- Webhook ids that were seen, with the answer that was given: replayed ids get the first answer. Swept after the retention of the source.
+CREATE TABLE intake_replay (
+  source text NOT NULL,
+  message_id bytea NOT NULL,
+  payload_hash bytea NOT NULL,
+  status integer NOT NULL,
+  answer jsonb NOT NULL,
+  seen_at timestamptz NOT NULL,
+  PRIMARY KEY (source, message_id)
+);
+CREATE INDEX intake_replay_seen ON intake_replay (seen_at);
+
+-- One row per limited thing (a source, a connection, a verification): the theoretical arrival time of the generic cell rate algorithm.
+CREATE TABLE rate_limit (
+  name text PRIMARY KEY,
+  arrives_at timestamptz NOT NULL
+);
+
+-- connections ------------------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE connection_state (
+  name text PRIMARY KEY,
+  suspended_at timestamptz,
+  suspended_reason text,
+  consecutive_failures integer NOT NULL DEFAULT 0,
+  -- The circuit is open until then; the first call after it is the probe.
+  open_until timestamptz
+);
+
+-- Who holds one of a connection's places; a place whose lease ran out is free.
+CREATE TABLE connection_lease (
+  connection text NOT NULL,
+  task_id uuid NOT NULL,
+  expires_at timestamptz NOT NULL,
+  PRIMARY KEY (connection, task_id)
+);
+
+-- orchestration ----------------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE task (
+  id uuid PRIMARY KEY,
+  request_id uuid NOT NULL REFERENCES privacy_request (id),
+  connection text NOT NULL,
+  connector text NOT NULL,
+  identifier_id uuid NOT NULL,
+  identifier_kind text NOT NULL,
+  action text NOT NULL,
+  decision text NOT NULL,
+  status text NOT NULL,
+  outcome text,
+  confirmation text,
+  -- Tasks that must be settled first.
+  after uuid[] NOT NULL DEFAULT '{}',
+  seen_here boolean NOT NULL,
+  legal_basis text,
+  retain_until timestamptz,
+  counts jsonb NOT NULL DEFAULT '{}',
+  residue jsonb NOT NULL DEFAULT '[]',
+  proof jsonb NOT NULL DEFAULT '{}',
+  -- Sealed under the request's data key: a cursor names a vendor's objects.
+  cursor bytea,
+  vendor_job text,
+  progress_done integer,
+  progress_total integer,
+  error_code text,
+  -- Attempts of the current step, reset when a step succeeds; attempts in all.
+  attempt integer NOT NULL DEFAULT 0,
+  attempts_total integer NOT NULL DEFAULT 0,
+  confirm_count integer NOT NULL DEFAULT 0,
+  -- Fences stale workers: each start of a step takes the next epoch, and only its holder may write.
+  epoch integer NOT NULL DEFAULT 0,
+  lease_until timestamptz,
+  wake_at timestamptz,
+  latest_safe_start timestamptz NOT NULL,
+  dispatched_at timestamptz,
+  window_ends_at timestamptz,
+  settled_at timestamptz,
+  revisit_at timestamptz,
+  created_at timestamptz NOT NULL,
+  CONSTRAINT task_once UNIQUE (request_id, connection, identifier_id, action),
+  CONSTRAINT task_wakes CHECK (wake_at IS NOT NULL OR status IN ('settled', 'manual'))
+);
+CREATE INDEX task_wake ON task (wake_at) WHERE wake_at IS NOT NULL;
+CREATE INDEX task_of_request ON task (request_id);
+
+-- Every attempt of a step: the intent before the call, the result after it. Deleted with the request's vault after the grace period, so it
+-- stays as large as the requests in progress and needs no partitions.
+CREATE TABLE attempt (
+  task_id uuid NOT NULL REFERENCES task (id),
+  number integer NOT NULL,
+  step text NOT NULL,
+  epoch integer NOT NULL,
+  started_at timestamptz NOT NULL,
+  finished_at timestamptz,
+  result text,
+  error_code text,
+  PRIMARY KEY (task_id, number)
+);
+
+-- Objects collected by a long erasure; refs sealed under the request's data key, made unique by keyed hash.
+CREATE TABLE work_item (
+  task_id uuid NOT NULL REFERENCES task (id),
+  ordinal bigint GENERATED ALWAYS AS IDENTITY,
+  type text NOT NULL,
+  ref_hash bytea NOT NULL,
+  sealed bytea NOT NULL,
+  state text NOT NULL DEFAULT 'open',
+  due_at timestamptz,
+  PRIMARY KEY (task_id, ordinal),
+  CONSTRAINT work_item_once UNIQUE (task_id, ref_hash)
+);
+CREATE INDEX work_item_open ON work_item (task_id, ordinal) WHERE state = 'open';
+
+CREATE TABLE manual_task (
+  id uuid PRIMARY KEY,
+  request_id uuid NOT NULL REFERENCES privacy_request (id),
+  task_id uuid REFERENCES task (id),
+  reason_code text NOT NULL,
+  opened_at timestamptz NOT NULL,
+  alerted_at timestamptz,
+  remind_at timestamptz,
+  settled_at timestamptz,
+  settled_by text,
+  settled_how text
+);
+CREATE UNIQUE INDEX manual_task_open ON manual_task (task_id) WHERE settled_at IS NULL;
+CREATE INDEX manual_task_waiting ON manual_task (remind_at) WHERE settled_at IS NULL;
+
+-- notifications ----------------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE notification (
+  id uuid PRIMARY KEY,
+  request_id uuid REFERENCES privacy_request (id),
+  template text NOT NULL,
+  -- subject | dpo
+  recipient text NOT NULL,
+  -- One notification of a kind for each request and occasion.
+  occasion text NOT NULL,
+  created_at timestamptz NOT NULL,
+  sent_at timestamptz,
+  attempts integer NOT NULL DEFAULT 0,
+  error_code text,
+  wake_at timestamptz,
+  CONSTRAINT notification_once UNIQUE (request_id, template, occasion)
+);
+CREATE INDEX notification_wake ON notification (wake_at) WHERE wake_at IS NOT NULL;
+
+-- audit ------------------------------------------------------------------------------------------------------------------------------
+
+-- Written in the same transaction as what it records; a single writer carries it to the audit database, in order of id.
+CREATE TABLE audit_outbox (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  event_id uuid NOT NULL UNIQUE,
+  request_id uuid,
+  entry jsonb NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  delivered_at timestamptz
+);
+CREATE INDEX audit_outbox_undelivered ON audit_outbox (id) WHERE delivered_at IS NULL;

@@ -1,0 +1,163 @@
+import type { z } from 'zod';
+import type { Identifier, IdentifierKind } from '../contract/identifiers.ts';
+import type { ErrorCode } from '../contract/errors.ts';
+import type { Counts, Residue } from '../contract/outcomes.ts';
+
+/** A value that JSON can hold; what a connector keeps between steps. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+
+/** One of the person's objects at a vendor, collected before anything is deleted. */
+export interface WorkItem {
+  /** The vendor's object type: `message`, `recording`. */
+  readonly type: string;
+  /** What the connector needs to delete it, for example the path after the account or the id. At most 500 characters. */
+  readonly ref: string;
+}
+
+/** A collected object and its place in the list. */
+export interface StoredWorkItem extends WorkItem {
+  readonly ordinal: number;
+}
+
+/**
+ * The durable list of objects that a long erasure collects first and then deletes, kept encrypted and outliving the process.
+ * `add` is idempotent by type and ref. Items come back from `take` in the order in which they were added.
+ */
+export interface Worklist {
+  readonly add: (items: readonly WorkItem[]) => Promise<void>;
+  /** The next unsettled items, at most `limit`; items deferred by `defer` are left out until their time. */
+  readonly take: (limit: number) => Promise<readonly StoredWorkItem[]>;
+  /** Marks items as gone. Call it after each page of deletions: what was settled is never deleted again. */
+  readonly settle: (ordinals: readonly number[], how: 'deleted' | 'absent') => Promise<void>;
+  /** Puts an item off: the vendor will not delete it yet. */
+  readonly defer: (ordinal: number, afterMs: number) => Promise<void>;
+  /** How many there are by type and state, and when the next deferred one is due. */
+  readonly summary: () => Promise<{ readonly open: number; readonly deferred: number; readonly deleted: Counts; readonly absent: Counts; readonly nextDueMs?: number }>;
+}
+
+/** What a connector is given for every call of its functions. It has no other way to the outside. */
+export interface ConnectorContext {
+  /**
+   * `fetch` with the connection's guard: hosts outside the egress list are refused (`EGRESS_FORBIDDEN`), redirects are never followed
+   * (they are answered as they are), a body is at most 8 MiB, a time-out is a `Failure` `VENDOR_TIMEOUT`, and each call takes a place in the
+   * connection's rate limit, which is held across processes: when there is none it throws `VENDOR_RATE_LIMITED` with `retryAfterMs`.
+   */
+  readonly fetch: typeof globalThis.fetch;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** True when this step has used its time: return `continue` with a cursor soon (a step has about 20 s). */
+  readonly shouldYield: () => boolean;
+  readonly signal: AbortSignal;
+}
+
+/** What an erasing step is given besides. */
+export interface EraseContext extends ConnectorContext {
+  readonly identifier: Identifier;
+  /** Every identifier of the person that resolution found, this one included. */
+  readonly identifiers: readonly Identifier[];
+  /** What the plan decided. */
+  readonly action: 'erase' | 'anonymise';
+  /** True when resolution saw this identifier in this very system. */
+  readonly seenHere: boolean;
+  /** 1 for the first attempt of this step. Over 1 an earlier attempt may have reached the vendor, whatever was heard of it. */
+  readonly attempt: number;
+  /** When the request was received, milliseconds since the epoch. */
+  readonly receivedAt: number;
+  /** What the last step kept; null at the first. */
+  readonly cursor: Json;
+  /** Makes the cursor durable in the middle of a step, for instance right after a vendor job was created. */
+  readonly save: (cursor: Json) => Promise<void>;
+  readonly worklist: Worklist;
+  /** A key for the vendor's `Idempotency-Key`: the same for the same task, part and generation, whatever dies in between (64 hex digits). */
+  readonly idempotencyKey: (part: string, generation?: number) => string;
+}
+
+/** What a step of an erasure came to. Exactly what was observed, nothing better. */
+export type EraseResult =
+  /** More to do right away; `done` and `total` feed the progress shown. */
+  | { readonly state: 'continue'; readonly cursor: Json; readonly done?: number; readonly total?: number }
+  /** The vendor works on it, or wants it later: come back after `afterMs`. `vendorJob` is the vendor's id of the work, if any. */
+  | { readonly state: 'wait'; readonly cursor: Json; readonly afterMs: number; readonly reason: WaitReason; readonly vendorJob?: string }
+  /** All done that can be done. `cursor` is kept for the confirmation. */
+  | {
+      readonly state: 'done';
+      readonly outcome: 'erased' | 'anonymised' | 'already_absent' | 'nothing_matched' | 'retained';
+      readonly counts: Counts;
+      readonly residue: readonly Residue[];
+      /** What was observed on the way that cannot be observed afterwards, as codes: `{mark_read_back: true}`. No identifiers. */
+      readonly proof?: { readonly [key: string]: string | number | boolean };
+      readonly vendorJob?: string;
+      readonly cursor?: Json;
+      /** A time at which something that stays now can be erased after all: the task comes back then. Milliseconds since the epoch. */
+      readonly revisitAt?: number;
+    }
+  /** Only a person can go on: the code says why, the counts what was done so far. */
+  | { readonly state: 'operator'; readonly code: ErrorCode; readonly detail: string; readonly counts: Counts; readonly residue: readonly Residue[]; readonly cursor?: Json };
+
+/** Why a vendor makes us wait. */
+export type WaitReason = 'vendor_job' | 'not_final_yet' | 'not_visible_yet' | 'too_young' | 'rate_limited';
+
+/** What a read-back saw. */
+export type ConfirmResult =
+  /** Looked for by every identifier, and gone. */
+  | { readonly state: 'absent' }
+  /** Still there: `found` are the identifiers under which it is; one that is not known yet reopens the plan. */
+  | { readonly state: 'present'; readonly found: readonly Identifier[] }
+  /** The vendor's API cannot show it; its word is all there is. */
+  | { readonly state: 'attested' }
+  /** Deletion is not visible yet: look again after `afterMs`. */
+  | { readonly state: 'later'; readonly afterMs: number };
+
+/** An identifier that a look-up found, and by which known one. */
+export interface Located {
+  readonly identifier: Identifier;
+  /** The known identifier that led to it. */
+  readonly via: Identifier;
+  /** 0 to 1: 1 when the vendor itself ties both to one person. */
+  readonly confidence: number;
+}
+
+/** What a look-up answered: what it found, and which of the given identifiers this system knows. */
+export interface LocateResult {
+  readonly found: readonly Located[];
+  readonly knows: readonly Identifier[];
+}
+
+/** What a connector can do, as data, so that plans and pages can be made without calling it. */
+export interface Capabilities {
+  /** Kinds by which this system's data is erased. */
+  readonly erases: readonly IdentifierKind[];
+  /** Kinds by which this system can be searched for a person. */
+  readonly locates: readonly IdentifierKind[];
+  readonly actions: readonly ('erase' | 'anonymise')[];
+  /** True when its erasure removes what other systems' look-ups depend on: erased after all others. */
+  readonly isIdentityMap: boolean;
+  /** What an erasure there takes, in milliseconds, for the latest safe start: typical and worst. */
+  readonly latencyMs: { readonly typical: number; readonly worst: number };
+  /** Method in the words of NIST SP 800-88 Rev. 2, for the certificate. */
+  readonly sanitization: 'clear' | 'purge' | 'destroy';
+  /** Defaults for the connection's limits. */
+  readonly limits: { readonly concurrency: number; readonly callsPerSecond: number; readonly burst: number };
+}
+
+/** A connector bound to one configured connection. */
+export interface Connection {
+  /** Sees that the credentials work, with the cheapest harmless call. Throws `CONNECTION_AUTH` and the other vendor failures. */
+  readonly check: (context: ConnectorContext) => Promise<void>;
+  readonly locate: (context: ConnectorContext, known: readonly Identifier[]) => Promise<LocateResult>;
+  readonly erase: (context: EraseContext) => Promise<EraseResult>;
+  /** Reads back. Called after `erase` said done; never changes anything at the vendor. */
+  readonly confirm: (context: EraseContext) => Promise<ConfirmResult>;
+}
+
+/** A vendor's connector: its configuration's schema, its capabilities, and how to bind it to a configured connection. */
+export interface Connector<Config = unknown> {
+  /** The vendor folder's name. */
+  readonly name: string;
+  readonly title: string;
+  readonly config: z.ZodType<Config>;
+  readonly capabilities: (config: Config) => Capabilities;
+  /** The only origins (`https://api.stripe.com`) that this connection may call. */
+  readonly egress: (config: Config) => readonly string[];
+  readonly connect: (config: Config) => Connection;
+}

@@ -1,0 +1,19 @@
+export type {
+  Capabilities,
+  ConfirmResult,
+  Connection,
+  Connector,
+  ConnectorContext,
+  EraseContext,
+  EraseResult,
+  Json,
+  Located,
+  LocateResult,
+  StoredWorkItem,
+  WaitReason,
+  WorkItem,
+  Worklist,
+} from './connector.ts';
+export { createGuardedFetch, type GuardOptions } from './guarded-fetch.ts';
+export { parseRetryAfter, vendorFailure } from './vendor-failure.ts';
+export { Failure } from '../platform/failure.ts';

@@ -1,0 +1,82 @@
+import { z } from 'zod';
+
+/** What a person can ask for. Only erasure is carried out by this version. */
+export const rightSchema = z.enum(['erasure']);
+/** What a person can ask for. */
+export type Right = z.infer<typeof rightSchema>;
+
+/** What a plan decides for one identifier in one system. */
+export const decisionSchema = z.enum(['erase', 'anonymise', 'retain', 'not_applicable', 'unsupported']);
+/** What a plan decides for one identifier in one system. */
+export type Decision = z.infer<typeof decisionSchema>;
+
+/**
+ * What happened to one task, and nothing better than what was observed.
+ * `already_absent`: seen gone before anything was done. `nothing_matched`: the system knows nobody by this identifier.
+ * `retained`: kept on a legal basis. `unsupported`: the system cannot do it.
+ */
+export const outcomeSchema = z.enum([
+  'erased',
+  'anonymised',
+  'exported',
+  'corrected',
+  'restricted',
+  'already_absent',
+  'nothing_matched',
+  'retained',
+  'unsupported',
+  'skipped_by_operator',
+  'done_manually',
+  'failed',
+]);
+/** What happened to one task. */
+export type Outcome = z.infer<typeof outcomeSchema>;
+
+/** How an erasure was seen: read back and absent, the vendor's word only, or neither. */
+export const confirmationSchema = z.enum(['verified_absent', 'attested_by_vendor', 'unconfirmed']);
+/** How an erasure was seen. */
+export type Confirmation = z.infer<typeof confirmationSchema>;
+
+/** How a closed request ended. */
+export const verdictSchema = z.enum(['fulfilled', 'fulfilled_with_retention', 'partially_fulfilled', 'nothing_held', 'refused']);
+/** How a closed request ended. */
+export type Verdict = z.infer<typeof verdictSchema>;
+
+/** Where a request stands in its life; the moves between are in the requests module's `domain/life.ts`. */
+export const requestStatusSchema = z.enum([
+  'received',
+  'verifying',
+  'verified',
+  'resolving',
+  'planned',
+  'awaiting_approval',
+  'executing',
+  'confirming',
+  'escalated',
+  'closed',
+  'rejected',
+  'withdrawn',
+  'expired',
+]);
+/** Where a request stands in its life. */
+export type RequestStatus = z.infer<typeof requestStatusSchema>;
+
+/** Something of the person that stays in a system, why, and until when (ISO 8601, absent when no end is known). */
+export const residueSchema = z.strictObject({
+  /** A code, never free text: `charges`, `recording_metadata`. */
+  what: z.string().regex(/^[a-z][a-z0-9_]{0,63}$/u),
+  /** Why it stays, as a code: `legal_obligation`, `vendor_retention`, `not_deletable_by_api`. */
+  why: z.string().regex(/^[a-z][a-z0-9_]{0,63}$/u),
+  /** How many objects, where they were counted. */
+  count: z.int().nonnegative().optional(),
+  /** The law or vendor's document that says so: `GDPR Art. 17(3)(b)`. */
+  legal_basis: z.string().max(200).optional(),
+  until: z.iso.datetime().optional(),
+});
+/** Something of the person that stays in a system. */
+export type Residue = z.infer<typeof residueSchema>;
+
+/** Counts by object type: `{customers: 1, payment_methods: 2}`. */
+export const countsSchema = z.record(z.string().regex(/^[a-z][a-z0-9_]{0,63}$/u), z.int().nonnegative());
+/** Counts by object type. */
+export type Counts = z.infer<typeof countsSchema>;

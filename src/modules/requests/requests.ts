@@ -1,0 +1,45 @@
+import type { RequestId } from '../../contract/ids.ts';
+import type { RequestStatus, Right, Verdict } from '../../contract/outcomes.ts';
+import type { NewIdentifier } from '../identity/index.ts';
+
+/** A request as it arrives from a source: normalised, and of nobody yet. */
+export interface IncomingRequest {
+  /** The source's name, or `api:<key name>`. */
+  readonly source: string;
+  /** The caller's own id of this request: webhook id or idempotency key. */
+  readonly sourceId: string;
+  /** SHA-256 of the body, to tell a repetition from another request under the same id. */
+  readonly payloadHash: Buffer;
+  readonly right: Right;
+  /** ISO 3166: `DE`, `US-CA`. */
+  readonly jurisdiction: string | undefined;
+  /** At least one; in normal form, `foundBy: 'given'`. */
+  readonly identifiers: readonly NewIdentifier[];
+  /** True when the source has already verified who the person is. */
+  readonly subjectVerified: boolean;
+}
+
+/** What the API shows of a request: nothing of the person. */
+export interface RequestSummary {
+  readonly id: RequestId;
+  /** For people: `Q-7K3M-9D2F`. */
+  readonly reference: string;
+  readonly status: RequestStatus;
+  readonly right: Right;
+  readonly jurisdiction: string | null;
+  readonly law: string;
+  readonly source: string;
+  readonly verdict: Verdict | null;
+  readonly reason_code: string | null;
+  readonly duplicate_of: RequestId | null;
+  readonly received_at: string;
+  readonly verified_at: string | null;
+  readonly due_at: string;
+  readonly closed_at: string | null;
+}
+
+/** What became of an incoming request: a new one, or the answer that the same one got before. */
+export interface Opened {
+  readonly created: boolean;
+  readonly request: RequestSummary;
+}

@@ -1,0 +1,37 @@
+import { mkdirSync } from 'node:fs';
+import { PGlite } from '@electric-sql/pglite';
+import { Kysely, PGliteDialect } from 'kysely';
+import { fromPglite } from 'pg-boss';
+import { assembleDatabase, type Database } from './database.ts';
+
+/**
+ * Opens the embedded PostgreSQL (PGlite) in a folder, or in memory when no folder is given.
+ * One process only: the caller holds the data folder's lock.
+ */
+export async function openEmbedded(folder?: string): Promise<Database> {
+  if (folder !== undefined) mkdirSync(folder, { recursive: true });
+  const pglite = await PGlite.create(folder === undefined ? {} : { dataDir: folder });
+  const locks = new Set<bigint>();
+  return assembleDatabase({
+    kind: 'embedded',
+    kysely: new Kysely<unknown>({ dialect: new PGliteDialect({ pglite }) }),
+    jobs: fromPglite(pglite),
+    execute: async (sql) => {
+      await pglite.exec(sql);
+    },
+    // One process, one connection: a set in memory is the whole of it.
+    tryLock: async (key) => {
+      if (locks.has(key)) return undefined;
+      locks.add(key);
+      return {
+        held: () => locks.has(key),
+        release: async () => {
+          locks.delete(key);
+        },
+      };
+    },
+    close: async () => {
+      if (!pglite.closed) await pglite.close();
+    },
+  });
+}

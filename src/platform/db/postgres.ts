@@ -1,0 +1,105 @@
+import { Kysely, PostgresDialect } from 'kysely';
+import pg from 'pg';
+import { assembleDatabase, type Database, type ExclusiveLock } from './database.ts';
+
+/** int8 as a number: counts and sequence numbers stay far under 2^53. */
+const int8 = 20;
+
+/** Connections per process: enough for a worker's parallel steps, few enough for dozens of processes on one server. */
+const poolMax = 16;
+
+/** Opens a PostgreSQL database by its URL. `onError` hears of connections that break while idle. */
+export function openPostgres(url: string, onError: (error: Error) => void): Database {
+  const types: pg.CustomTypesConfig = {
+    getTypeParser: ((id: number, format: 'text' | 'binary') =>
+      id === int8 ? Number : pg.types.getTypeParser(id, format)) as pg.CustomTypesConfig['getTypeParser'],
+  };
+  const pool = new pg.Pool({ connectionString: url, max: poolMax, types, application_name: 'quittance' });
+  pool.on('error', onError);
+  return assembleDatabase({
+    kind: 'postgres',
+    kysely: new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) }),
+    jobs: {
+      executeSql: async (text, values) => {
+        const result = (await pool.query(text, values as unknown[])) as pg.QueryResult | pg.QueryResult[];
+        // Text of several statements answers one result each; pg-boss wants the rows of whichever had some.
+        return Array.isArray(result) ? { rows: result.flatMap((each) => each.rows as unknown[]) } : result;
+      },
+      listen: (channel, onNotification, onReconnect) => listen(url, channel, onNotification, onReconnect, onError),
+    },
+    execute: async (sql) => {
+      await pool.query(sql);
+    },
+    tryLock: (key) => tryLock(url, key, onError),
+    close: async () => {
+      await pool.end();
+    },
+  });
+}
+
+async function tryLock(url: string, key: bigint, onError: (error: Error) => void): Promise<ExclusiveLock | undefined> {
+  const client = new pg.Client({ connectionString: url, application_name: 'quittance-lock', keepAlive: true });
+  let held = true;
+  client.on('error', (error) => {
+    held = false;
+    onError(error);
+  });
+  client.on('end', () => {
+    held = false;
+  });
+  await client.connect();
+  const answer = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [String(key)]);
+  if (answer.rows[0]?.locked !== true) {
+    await client.end();
+    return undefined;
+  }
+  return { held: () => held, release: () => client.end() };
+}
+
+/** How long to wait before connecting again when the listening connection broke. */
+const reconnectMs = 500;
+
+async function listen(
+  url: string,
+  channel: string,
+  onNotification: (payload: string) => void,
+  onReconnect: () => void,
+  onError: (error: Error) => void,
+): Promise<{ close: () => Promise<void> }> {
+  let closed = false;
+  let client: pg.Client | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const again = (): void => {
+    if (closed || timer !== undefined) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      connect().catch((error: unknown) => {
+        onError(error as Error);
+        again();
+      });
+    }, reconnectMs);
+  };
+  const connect = async (): Promise<void> => {
+    const next = new pg.Client({ connectionString: url, application_name: 'quittance-listen', keepAlive: true });
+    next.on('error', (error) => {
+      onError(error);
+      again();
+    });
+    next.on('end', again);
+    next.on('notification', (message) => {
+      onNotification(message.payload ?? '');
+    });
+    await next.connect();
+    await next.query(`LISTEN ${next.escapeIdentifier(channel)}`);
+    client = next;
+    onReconnect();
+  };
+  await connect();
+  return {
+    close: async () => {
+      closed = true;
+      clearTimeout(timer);
+      await client?.end();
+    },
+  };
+}

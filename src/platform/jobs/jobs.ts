@@ -1,0 +1,118 @@
+import { fromKysely, PgBoss, type Job } from 'pg-boss';
+import type { Database, Tx } from '../db/database.ts';
+import { tablesOf } from '../db/database.ts';
+import { describeError, type Log } from '../log.ts';
+
+/** What a job carries: ids only. A privacy tool must not scatter people over a queue's payloads. */
+export type JobData = { readonly [id: string]: string };
+
+/** One kind of job: its queue's name and how many of it one process works at a time. */
+export interface JobKind {
+  readonly name: string;
+  readonly concurrency: number;
+  /** Seconds after which a job whose worker hangs or died is given to another; default 60. */
+  readonly expireSeconds?: number;
+}
+
+/** The durable queue. */
+export interface Jobs {
+  /**
+   * Enqueues inside a transaction: the job exists if and only if the transaction commits. Handlers are idempotent, so two jobs for one
+   * thing are a cheap look too many and never an effect too many.
+   */
+  readonly send: (tx: Tx, kind: JobKind, data: JobData, options?: { readonly delayMs?: number }) => Promise<void>;
+  /** Works jobs of one kind. A handler that throws gives the job back, with backoff. */
+  readonly work: (kind: JobKind, handler: (data: JobData, signal: AbortSignal) => Promise<void>) => Promise<void>;
+  /** Runs a job by a cron expression (UTC), on one of the processes. A run missed while all were down is made up for once. */
+  readonly schedule: (kind: JobKind, cron: string) => Promise<void>;
+  /** Enqueues outside of any transaction, for jobs that only look at what is there. */
+  readonly poke: (kind: JobKind, data: JobData) => Promise<void>;
+  /** Stops taking jobs, and waits for the ones being worked, at most `graceMs`. */
+  readonly stop: (graceMs: number) => Promise<void>;
+}
+
+/** Seconds between looks for jobs whose time has come; NOTIFY brings the immediate ones at once. */
+const pollSeconds = 0.5;
+
+/** Starts the queue on a database. `kinds` are all that exist; `schedules` says whether this process runs the cron. */
+export async function startJobs(
+  database: Database,
+  kinds: readonly JobKind[],
+  log: Log,
+  options: { readonly schedules: boolean; readonly supervises: boolean },
+): Promise<Jobs> {
+  const boss = new PgBoss({
+    db: database.jobs,
+    backend: database.kind === 'embedded' ? 'pglite' : 'postgres',
+    schema: 'jobs',
+    useListenNotify: true,
+    schedule: options.schedules,
+    supervise: options.supervises,
+    superviseIntervalSeconds: 10,
+    maintenanceIntervalSeconds: 60,
+    monitorIntervalSeconds: 10,
+    reindex: false,
+    monitorVacuum: false,
+  });
+  boss.on('error', (error) => {
+    log.error({ err: error }, 'job queue error');
+  });
+  await boss.start();
+  for (const kind of kinds) {
+    const queue = {
+      notify: true,
+      retryLimit: 1_000,
+      retryDelay: 1,
+      retryBackoff: true,
+      retryDelayMax: 300,
+      expireInSeconds: kind.expireSeconds ?? 60,
+      deleteAfterSeconds: 60,
+      retentionSeconds: 400 * 86_400,
+    };
+    await boss.createQueue(kind.name, queue);
+    await boss.updateQueue(kind.name, queue);
+  }
+  return {
+    send: async (tx, kind, data, sendOptions) => {
+      const delayMs = sendOptions?.delayMs ?? 0;
+      await boss.send(kind.name, data, {
+        db: fromKysely(tablesOf<unknown>(tx)),
+        ...(delayMs > 0 ? { startAfter: new Date(Date.now() + delayMs) } : {}),
+      });
+    },
+    poke: async (kind, data) => {
+      await boss.send(kind.name, data);
+    },
+    work: async (kind, handler) => {
+      await boss.work<JobData>(
+        kind.name,
+        {
+          localConcurrency: kind.concurrency,
+          batchSize: 2,
+          burstWhenBatchFull: true,
+          perJobResults: true,
+          pollingIntervalSeconds: pollSeconds,
+          notifyPollingIntervalSeconds: pollSeconds,
+        },
+        async (batch: Job<JobData>[]) =>
+          Promise.all(
+            batch.map(async (job) => {
+              try {
+                await handler(job.data, job.signal);
+                return { id: job.id, status: 'completed' as const };
+              } catch (error) {
+                log.error({ job: kind.name, ...job.data, err: error }, 'job failed');
+                return { id: job.id, status: 'failed' as const, output: describeError(error) };
+              }
+            }),
+          ),
+      );
+    },
+    schedule: async (kind, cron) => {
+      await boss.schedule(kind.name, cron, null, { missed: 'once' });
+    },
+    stop: async (graceMs) => {
+      await boss.stop({ graceful: true, timeout: graceMs });
+    },
+  };
+}
