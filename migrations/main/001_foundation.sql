@@ -34,7 +34,9 @@ CREATE TABLE privacy_request (
   closed_at timestamptz,
   -- When the request must be looked at next, whatever happens; null only where nothing is left to do.
   wake_at timestamptz,
-  -- Counts every change, so that a stale writer is noticed.
+  -- Attempts of the current step (resolution, certificate), for backoff.
+  attempt integer NOT NULL DEFAULT 0,
+  -- Counts every change, so that a follower sees that there is one.
   version integer NOT NULL DEFAULT 1,
   -- Certificate bytes, once issued; they hold no identifier in plain.
   certificate bytea,
@@ -154,6 +156,8 @@ CREATE TABLE task (
   connector text NOT NULL,
   identifier_id uuid NOT NULL,
   identifier_kind text NOT NULL,
+  -- The identifier's commitment, by which the log and the plan name it.
+  commitment text NOT NULL,
   action text NOT NULL,
   decision text NOT NULL,
   status text NOT NULL,

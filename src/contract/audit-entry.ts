@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import { confirmationSchema, countsSchema, decisionSchema, outcomeSchema, residueSchema, rightSchema, verdictSchema } from './outcomes.ts';
+
+/** A code: lower-case or upper-case words with dots, dashes or underscores. Never free text. */
+const code = z.string().regex(/^[A-Za-z][A-Za-z0-9_.:/-]{0,99}$/u);
+const hex32 = z.string().regex(/^[0-9a-f]{64}$/u);
+
+/** Every type of entry that the log may hold. */
+export const auditTypes = [
+  'request.received',
+  'request.duplicate',
+  'request.verification_sent',
+  'request.verification_failed',
+  'request.verified',
+  'request.status_changed',
+  'request.resolved',
+  'request.identifier_found',
+  'request.planned',
+  'request.approved',
+  'request.rejected',
+  'request.withdrawn',
+  'request.extended',
+  'request.escalated',
+  'request.closed',
+  'request.reopened',
+  'request.shredded',
+  'task.started',
+  'task.attempt_failed',
+  'task.vendor_job',
+  'task.erased',
+  'task.confirmed',
+  'task.still_present',
+  'task.escalated',
+  'task.settled',
+  'task.retried',
+  'task.settled_manually',
+  'notification.sent',
+  'notification.skipped',
+  'suppression.added',
+  'certificate.issued',
+  'connection.suspended',
+  'connection.resumed',
+  'log.created',
+  'log.key_used',
+  'log.verified',
+] as const;
+
+/**
+ * One entry of the audit log, without `seq` and `prev`, which the log's single writer adds.
+ * Codes, ids, counts and hashes only: a person appears as HMAC-SHA-256(nonce of the request, `kind:normal form`) and no other way.
+ */
+export const auditEntrySchema = z.strictObject({
+  type: z.enum(auditTypes),
+  /** When it happened, ISO 8601 in UTC. */
+  at: z.iso.datetime(),
+  actor: z.strictObject({ role: z.enum(['system', 'source', 'subject', 'operator']), id: code.optional() }),
+  request_id: z.string().optional(),
+  task_id: z.string().optional(),
+  system: code.optional(),
+  connector: code.optional(),
+  right: rightSchema.optional(),
+  law: code.optional(),
+  action: code.optional(),
+  decision: decisionSchema.optional(),
+  from: code.optional(),
+  to: code.optional(),
+  outcome: outcomeSchema.optional(),
+  confirmation: confirmationSchema.optional(),
+  verdict: verdictSchema.optional(),
+  counts: countsSchema.optional(),
+  residue: z.array(residueSchema).max(50).optional(),
+  proof: z.record(code, z.union([code, z.number(), z.boolean()])).optional(),
+  /** A vendor's id of its own work, keyed like an identifier where it could name the person. */
+  vendor_job: z.string().max(200).optional(),
+  verification_method: code.optional(),
+  error_code: code.optional(),
+  reason_code: code.optional(),
+  legal_basis: z.string().max(200).optional(),
+  /** HMACs of identifiers: found, sent or suppressed. */
+  identifiers: z.array(z.strictObject({ kind: code, commitment: hex32, found_by: code.optional() })).max(200).optional(),
+  attempt: z.int().nonnegative().optional(),
+  template: code.optional(),
+  statement_hash: hex32.optional(),
+  config_hash: hex32.optional(),
+});
+/** One entry of the audit log, without `seq` and `prev`. */
+export type AuditEntry = z.infer<typeof auditEntrySchema>;

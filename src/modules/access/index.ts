@@ -1,0 +1,1 @@
+export { createAuthenticate, type ApiKey, type Authenticate, type Operator } from './authenticate.ts';

@@ -1,0 +1,188 @@
+import type { RequestId } from '../../contract/ids.ts';
+import { backoffMs } from '../../platform/backoff.ts';
+import { isoTime } from '../../platform/clock.ts';
+import { tablesOf } from '../../platform/db/database.ts';
+import { Failure, isFailure } from '../../platform/failure.ts';
+import { endedStatuses, findRequest, lockRequest, moveRequest, openAmong, outsideId, requestAdvance, updateRequest, wakeRequest, type RequestCore, type RequestTables } from '../requests/index.ts';
+import { closeRequest, lookAfterEnded } from './close-request.ts';
+import type { OrchestrationDeps } from './deps.ts';
+import { taskRun } from './jobs.ts';
+import { openManualTask } from './manual-tasks.ts';
+import { resolveRequest } from './resolve-request.ts';
+import { tasksOf, updateTask } from './task-store.ts';
+import type { OrchestrationTables } from './tables.ts';
+
+/** When an open request is looked at again even if nothing woke it. */
+const openLookMs = 600_000;
+/** How soon after the end of the request it repeats a duplicate is looked at. */
+const duplicateLookMs = 60_000;
+
+/** Looks at a request and does what its state asks for next. Safe to call at any time, any number of times. */
+export type AdvanceRequest = (id: RequestId) => Promise<void>;
+
+/** Makes the function that moves requests along. */
+export function createAdvanceRequest(deps: OrchestrationDeps): AdvanceRequest {
+  const advance: AdvanceRequest = async (id) => {
+    const request = await findRequest(deps.database.read<RequestTables>(), id);
+    if (request === undefined) return;
+    switch (request.status) {
+      case 'received':
+      case 'verifying':
+        await expireUnverified(deps, request);
+        return;
+      case 'verified':
+        if (await startResolving(deps, request)) await advance(id);
+        return;
+      case 'resolving':
+        if (await resolveOrWait(deps, request)) await advance(id);
+        return;
+      case 'planned':
+        await startExecuting(deps, request);
+        return;
+      case 'awaiting_approval':
+        await warnOfDeadline(deps, request);
+        return;
+      case 'executing':
+      case 'confirming':
+      case 'escalated':
+        await followTasks(deps, request);
+        return;
+      case 'closed':
+      case 'rejected':
+      case 'withdrawn':
+      case 'expired':
+        if (request.wake_at !== null) await lookAfterEnded(deps, request);
+        return;
+    }
+  };
+  return advance;
+}
+
+async function expireUnverified(deps: OrchestrationDeps, request: RequestCore): Promise<void> {
+  await deps.database.transaction(async (tx) => {
+    const current = await lockRequest(tablesOf<RequestTables>(tx), request.id);
+    const now = deps.clock.now();
+    if (current === undefined || current.status !== 'verifying' || current.wake_at === null || current.wake_at.getTime() > now) return;
+    await moveRequest(tx, deps, current, { to: 'expired', at: now, change: { closed_at: new Date(now), wake_at: new Date(now) } });
+    await deps.jobs.send(tx, requestAdvance, { request_id: request.id });
+  });
+}
+
+/**
+ * Starts the look-ups for a verified person. Where an earlier open request is of the same person, this one is linked to it and waits until
+ * that one has ended; then it runs by itself, so that neither can block or cancel the other.
+ */
+async function startResolving(deps: OrchestrationDeps, request: RequestCore): Promise<boolean> {
+  const vault = await deps.vault.unlock(request.id);
+  const given = vault.identifiers.filter((each) => each.foundBy === 'given');
+  const others = (await deps.vault.findOpenRequests(given)).filter((each) => each !== request.id);
+  const open = await openAmong(deps.database.read<RequestTables>(), others, [...endedStatuses, 'received', 'verifying']);
+  const earlier = open.find((each) => each.received_at < request.received_at || (each.received_at.getTime() === request.received_at.getTime() && each.id < request.id));
+  return deps.database.transaction(async (tx) => {
+    const trx = tablesOf<RequestTables>(tx);
+    const current = await lockRequest(trx, request.id);
+    if (current === undefined || current.status !== 'verified') return false;
+    const now = deps.clock.now();
+    if (earlier !== undefined) {
+      if (current.duplicate_of !== earlier.id) {
+        await deps.record(tx, { type: 'request.duplicate', at: isoTime(now), actor: { role: 'system' }, request_id: outsideId(current.id), reason_code: 'same_person' });
+      }
+      await updateRequest(trx, request.id, { duplicate_of: earlier.id, wake_at: new Date(now + duplicateLookMs) });
+      return false;
+    }
+    await moveRequest(tx, deps, current, { to: 'resolving', at: now, change: { wake_at: new Date(now + openLookMs), attempt: 0 } });
+    return true;
+  });
+}
+
+/** Resolves; what fails is tried again with backoff, or given to a person when only a person can help. Answers whether it is planned. */
+async function resolveOrWait(deps: OrchestrationDeps, request: RequestCore): Promise<boolean> {
+  deps.boundary('request.resolving');
+  try {
+    await resolveRequest(deps, request);
+    return true;
+  } catch (error) {
+    const failure = isFailure(error) ? error : new Failure('INTERNAL', 'Resolution failed on a bug', { cause: error });
+    deps.log.warn({ request_id: outsideId(request.id), err: failure }, 'resolution failed');
+    await deps.database.transaction(async (tx) => {
+      const trx = tablesOf<RequestTables>(tx);
+      const current = await lockRequest(trx, request.id);
+      if (current === undefined || current.status !== 'resolving') return;
+      const now = deps.clock.now();
+      if (failure.retry === 'later') {
+        const waitMs = backoffMs(current.attempt + 1, deps.random.fraction(), failure.retryAfterMs);
+        await updateRequest(trx, request.id, { attempt: current.attempt + 1, wake_at: new Date(now + waitMs) });
+        await deps.jobs.send(tx, requestAdvance, { request_id: request.id }, { delayMs: waitMs });
+        return;
+      }
+      await moveRequest(tx, deps, current, { to: 'escalated', at: now, type: 'request.escalated', entry: { error_code: failure.code }, change: { wake_at: new Date(now + openLookMs) } });
+      await openManualTask(deps, tx, { requestId: request.id, taskId: null, code: failure.code });
+    });
+    return false;
+  }
+}
+
+async function startExecuting(deps: OrchestrationDeps, request: RequestCore): Promise<void> {
+  await deps.database.transaction(async (tx) => {
+    const current = await lockRequest(tablesOf<RequestTables>(tx), request.id);
+    if (current === undefined || current.status !== 'planned') return;
+    const now = deps.clock.now();
+    const to = deps.policy.approvalRequired ? 'awaiting_approval' : 'executing';
+    await moveRequest(tx, deps, current, { to, at: now, change: { wake_at: new Date(now + openLookMs) } });
+    await deps.jobs.send(tx, requestAdvance, { request_id: request.id });
+  });
+}
+
+/** Tells the data protection officer, once, that the latest safe start of a task has passed while nothing was started. */
+async function warnOfDeadline(deps: OrchestrationDeps, request: RequestCore): Promise<void> {
+  await deps.database.transaction(async (tx) => {
+    const now = deps.clock.now();
+    const tasks = await tasksOf(tablesOf<OrchestrationTables>(tx), request.id);
+    if (tasks.some((task) => task.dispatched_at === null && task.latest_safe_start.getTime() <= now)) {
+      await deps.notify(tx, { requestId: request.id, template: 'dpo_deadline', recipient: 'dpo', occasion: 'latest_safe_start' });
+    }
+    await wakeRequest(tx, request.id, now + openLookMs);
+  });
+}
+
+/** Follows the tasks of a running request: wakes those whose turn has come, and says where the request stands. */
+async function followTasks(deps: OrchestrationDeps, request: RequestCore): Promise<void> {
+  const state = await deps.database.transaction(async (tx) => {
+    const trx = tablesOf<OrchestrationTables>(tx);
+    const current = await lockRequest(tablesOf<RequestTables>(tx), request.id);
+    if (current === undefined || current.status !== request.status) return 'changed' as const;
+    const now = deps.clock.now();
+    const tasks = await tasksOf(trx, request.id);
+    if (current.planned_at === null) return resumeResolution(deps, tx, current, now);
+    const settledIds = new Set(tasks.filter((task) => task.status === 'settled' || task.status === 'manual').map((task) => task.id));
+    for (const task of tasks) {
+      if (task.status !== 'waiting' || !task.after.every((id) => settledIds.has(id))) continue;
+      await updateTask(trx, task.id, { wake_at: new Date(now) });
+      await deps.jobs.send(tx, taskRun, { task_id: task.id });
+    }
+    if (tasks.every((task) => task.status === 'settled')) return 'settled' as const;
+    const working = tasks.filter((task) => task.status !== 'settled' && task.status !== 'manual');
+    const to = working.length === 0 ? 'escalated' : working.some((task) => task.status !== 'confirming') ? 'executing' : 'confirming';
+    if (to === current.status) {
+      await wakeRequest(tx, request.id, now + openLookMs);
+    } else {
+      const type = to === 'escalated' ? 'request.escalated' : 'request.status_changed';
+      await moveRequest(tx, deps, current, { to, at: now, type, change: { wake_at: new Date(now + openLookMs) } });
+    }
+    return 'open' as const;
+  });
+  if (state === 'settled') await closeRequest(deps, request);
+  if (state === 'open') await warnOfDeadline(deps, request);
+}
+
+/** A request that was escalated before it had a plan goes back to resolution once its manual task is settled. */
+async function resumeResolution(deps: OrchestrationDeps, tx: Parameters<typeof wakeRequest>[0], request: RequestCore, now: number): Promise<'changed'> {
+  const open = await tablesOf<OrchestrationTables>(tx).selectFrom('manual_task').select('id').where('request_id', '=', request.id).where('settled_at', 'is', null).executeTakeFirst();
+  if (open !== undefined) {
+    await wakeRequest(tx, request.id, now + openLookMs);
+    return 'changed';
+  }
+  await moveRequest(tx, deps, request, { to: 'resolving', at: now, change: { attempt: 0, wake_at: new Date(now) } });
+  await deps.jobs.send(tx, requestAdvance, { request_id: request.id });
+  return 'changed';
+}

@@ -1,0 +1,165 @@
+import { formatId } from '../../contract/ids.ts';
+import { isoTime } from '../../platform/clock.ts';
+import { tablesOf } from '../../platform/db/database.ts';
+import { isFailure } from '../../platform/failure.ts';
+import type { VaultIdentifier } from '../identity/index.ts';
+import { lockRequest, moveRequest, outsideId, readCertificate, requestAdvance, updateRequest, wakeRequest, type RequestCore, type RequestTables } from '../requests/index.ts';
+import type { OrchestrationDeps } from './deps.ts';
+import { requestVerdict } from './domain/request-verdict.ts';
+import { taskRun } from './jobs.ts';
+import { advanceSoon } from './run-task.ts';
+import { makeStatement } from './statement.ts';
+import { tasksOf, updateTask } from './task-store.ts';
+import type { OrchestrationTables } from './tables.ts';
+
+/** How soon to look again for the checkpoint that a certificate waits for. */
+const certificateLookMs = 500;
+/** How long a vault waits for notices that cannot be delivered before it is destroyed all the same. */
+const noticePatienceMs = 7 * 86_400_000;
+/** How soon to look again for notices that are on their way. */
+const noticeLookMs = 2000;
+
+/**
+ * Closes a request whose tasks are all settled: verdict, suppression entries, the notice to the person and the order for the certificate, in
+ * one transaction. Does nothing when something changed in the meantime.
+ */
+export async function closeRequest(deps: OrchestrationDeps, request: RequestCore): Promise<void> {
+  const vault = await deps.vault.unlock(request.id);
+  deps.boundary('request.closing');
+  await deps.database.transaction(async (tx) => {
+    const trx = tablesOf<OrchestrationTables>(tx);
+    const current = await lockRequest(tablesOf<RequestTables>(tx), request.id);
+    if (current === undefined || current.status === 'closed') return;
+    const tasks = await tasksOf(trx, request.id);
+    if (tasks.some((task) => task.status !== 'settled')) return;
+    const settled = tasks.map((task) => {
+      if (task.outcome === null) throw new Error('A settled task has no outcome');
+      return { outcome: task.outcome, confirmation: task.confirmation, residue: task.residue };
+    });
+    const verdict = requestVerdict(settled);
+    const now = deps.clock.now();
+    await moveRequest(tx, deps, current, {
+      to: 'closed',
+      at: now,
+      type: 'request.closed',
+      entry: { verdict, counts: { tasks: tasks.length } },
+      change: { verdict, closed_at: new Date(now), wake_at: new Date(now), attempt: 0 },
+    });
+    await suppress(deps, tx, current, vault.identifiers, now);
+    await deps.certificates.request(tx, request.id, makeStatement(current, tasks, verdict, new Date(now), { policy: deps.policy, connections: deps.connections.all }));
+    await advanceSoon(deps, tx, request.id);
+  });
+  deps.boundary('request.closed');
+}
+
+async function suppress(deps: OrchestrationDeps, tx: Parameters<OrchestrationDeps['notify']>[0], request: RequestCore, identifiers: readonly VaultIdentifier[], now: number): Promise<void> {
+  await deps.addSuppressions(tx, request.id, identifiers);
+  await deps.record(tx, {
+    type: 'suppression.added',
+    at: isoTime(now),
+    actor: { role: 'system' },
+    request_id: outsideId(request.id),
+    counts: { identifiers: identifiers.length },
+  });
+}
+
+/**
+ * Looks after a request that has ended: builds its certificate once a checkpoint covers it, tells the person, opens it again when something
+ * has come of age, and destroys the data key when the grace period is over and nothing needs it any more.
+ */
+export async function lookAfterEnded(deps: OrchestrationDeps, request: RequestCore): Promise<void> {
+  const now = deps.clock.now();
+  if (request.status === 'closed' && (await certify(deps, request)) === 'waiting') {
+    await deps.database.transaction(async (tx) => {
+      await wakeRequest(tx, request.id, now + certificateLookMs);
+      await deps.jobs.send(tx, requestAdvance, { request_id: request.id }, { delayMs: certificateLookMs });
+    });
+    return;
+  }
+  const revisits = (await tasksOf(deps.database.read<OrchestrationTables>(), request.id)).flatMap((task) => (task.revisit_at === null ? [] : [{ id: task.id, at: task.revisit_at.getTime() }]));
+  const due = revisits.filter((each) => each.at <= now);
+  if (request.status === 'closed' && due.length > 0) {
+    await reopen(deps, request, due.map((each) => each.id));
+    return;
+  }
+  const endedAt = request.closed_at?.getTime() ?? now;
+  const graceEnds = endedAt + deps.policy.graceMs;
+  const nextRevisit = revisits.length === 0 ? undefined : Math.min(...revisits.map((each) => each.at));
+  const wakeAt = nextRevisit === undefined ? graceEnds : Math.max(now, nextRevisit);
+  const noticesPending = now < endedAt + noticePatienceMs && (await deps.pendingNotices(request.id)) > 0;
+  if (nextRevisit !== undefined || now < graceEnds || noticesPending) {
+    const nextLook = noticesPending && wakeAt <= now ? now + noticeLookMs : wakeAt;
+    await deps.database.transaction(async (tx) => {
+      await wakeRequest(tx, request.id, nextLook);
+      await deps.jobs.send(tx, requestAdvance, { request_id: request.id }, { delayMs: nextLook - now });
+    });
+    return;
+  }
+  await shred(deps, request);
+}
+
+/** Builds and stores the certificate, and then tells the person: the notice says that it is there. */
+async function certify(deps: OrchestrationDeps, request: RequestCore): Promise<'issued' | 'waiting'> {
+  const existing = await readCertificate(deps.database.read<RequestTables>(), request.id);
+  if (existing !== undefined) return 'issued';
+  const certificate = await deps.certificates.build(request.id);
+  if (certificate === undefined) return 'waiting';
+  deps.boundary('certificate.requested');
+  await deps.database.transaction(async (tx) => {
+    const trx = tablesOf<RequestTables>(tx);
+    const current = await lockRequest(trx, request.id);
+    if (current === undefined || current.status !== 'closed' || current.closed_at?.getTime() !== request.closed_at?.getTime()) return;
+    await updateRequest(trx, request.id, { certificate });
+    await deps.notify(tx, { requestId: request.id, template: 'closed', recipient: 'subject', occasion: `closed:${request.closed_at?.toISOString() ?? ''}` });
+  });
+  deps.boundary('certificate.issued');
+  return 'issued';
+}
+
+/** Opens a closed request again for the tasks whose objects can be erased now. */
+async function reopen(deps: OrchestrationDeps, request: RequestCore, tasks: readonly Parameters<typeof updateTask>[1][]): Promise<void> {
+  await deps.database.transaction(async (tx) => {
+    const current = await lockRequest(tablesOf<RequestTables>(tx), request.id);
+    if (current === undefined || current.status !== 'closed') return;
+    const now = deps.clock.now();
+    await moveRequest(tx, deps, current, {
+      to: 'executing',
+      at: now,
+      type: 'request.reopened',
+      entry: { reason_code: 'come_of_age', counts: { tasks: tasks.length } },
+      change: { wake_at: new Date(now), certificate: null, verdict: null, closed_at: null },
+    });
+    for (const id of tasks) {
+      const again = { status: 'erasing' as const, outcome: null, confirmation: null, settled_at: null, revisit_at: null, cursor: null, attempt: 0, confirm_count: 0, window_ends_at: null, wake_at: new Date(now) };
+      await updateTask(tablesOf<OrchestrationTables>(tx), id, again);
+      await deps.jobs.send(tx, taskRun, { task_id: id });
+    }
+  });
+}
+
+/** Destroys the data key and everything sealed under it; what is left are ids, times, codes, hashes and proofs. */
+async function shred(deps: OrchestrationDeps, request: RequestCore): Promise<void> {
+  let rowIds: readonly string[] = [];
+  try {
+    const vault = await deps.vault.unlock(request.id);
+    rowIds = request.status === 'closed' ? (await deps.lookupMapping(vault.identifiers)).rowIds : [];
+  } catch (error) {
+    // Destroyed already by a run that died before it said so.
+    if (!isFailure(error) || error.code !== 'KEY_DESTROYED') throw error;
+  }
+  await deps.database.transaction(async (tx) => {
+    const trx = tablesOf<OrchestrationTables>(tx);
+    const current = await lockRequest(tablesOf<RequestTables>(tx), request.id);
+    if (current === undefined || current.wake_at === null) return;
+    const taskIds = (await tasksOf(trx, request.id)).map((task) => task.id);
+    if (taskIds.length > 0) {
+      await trx.deleteFrom('work_item').where('task_id', 'in', taskIds).execute();
+      await trx.deleteFrom('attempt').where('task_id', 'in', taskIds).execute();
+      await trx.updateTable('task').set({ cursor: null, vendor_job: null }).where('id', 'in', taskIds).execute();
+    }
+    await deps.vault.shred(tx, request.id, rowIds);
+    await deps.record(tx, { type: 'request.shredded', at: isoTime(deps.clock.now()), actor: { role: 'system' }, request_id: formatId('request', request.id) });
+    await wakeRequest(tx, request.id, null);
+  });
+  deps.boundary('request.shredded');
+}

@@ -1,0 +1,69 @@
+import type { Capabilities } from '../../../connector-kit/index.ts';
+import type { IdentifierId } from '../../../contract/ids.ts';
+import type { IdentifierKind } from '../../../contract/identifiers.ts';
+import type { Decision } from '../../../contract/outcomes.ts';
+
+/** What planning needs to know of a connection. */
+export interface PlannedConnection {
+  readonly name: string;
+  readonly connector: string;
+  readonly action: 'erase' | 'anonymise';
+  readonly after: readonly string[];
+  readonly capabilities: Capabilities;
+}
+
+/** What planning needs to know of an identifier: never its value. */
+export interface PlannedIdentifier {
+  readonly id: IdentifierId;
+  readonly kind: IdentifierKind;
+  readonly commitment: string;
+  readonly seenIn: readonly string[];
+}
+
+/** One system × identifier × action, decided. */
+export interface PlannedTask {
+  readonly connection: string;
+  readonly connector: string;
+  readonly identifierId: IdentifierId;
+  readonly identifierKind: IdentifierKind;
+  readonly commitment: string;
+  readonly action: 'erase' | 'anonymise';
+  readonly decision: Decision;
+  /** True when resolution saw the identifier in this very system; then finding nothing there is not success. */
+  readonly seenHere: boolean;
+  /** Connections whose tasks come first. */
+  readonly afterConnections: readonly string[];
+  /** Milliseconds since the epoch: starting later risks the deadline. */
+  readonly latestSafeStart: number;
+}
+
+/**
+ * Turns the identifiers of a person and the configured connections into tasks, in the order of the connections.
+ * Each system is asked by every identifier by which it erases. Where the person has none of those, it is searched by what it can be searched
+ * by, so that no system is passed over in silence. A system that is the identity map comes after all others.
+ */
+export function planTasks(connections: readonly PlannedConnection[], identifiers: readonly PlannedIdentifier[], dueAt: number): readonly PlannedTask[] {
+  const tasks: PlannedTask[] = [];
+  for (const connection of connections) {
+    const { capabilities } = connection;
+    const direct = identifiers.filter((each) => capabilities.erases.includes(each.kind));
+    const searched = identifiers.filter((each) => capabilities.locates.includes(each.kind));
+    const targets = direct.length > 0 ? direct : searched;
+    const others = capabilities.isIdentityMap ? connections.filter((each) => !each.capabilities.isIdentityMap).map((each) => each.name) : [];
+    for (const target of targets) {
+      tasks.push({
+        connection: connection.name,
+        connector: connection.connector,
+        identifierId: target.id,
+        identifierKind: target.kind,
+        commitment: target.commitment,
+        action: connection.action,
+        decision: connection.action,
+        seenHere: target.seenIn.includes(connection.name),
+        afterConnections: [...new Set([...connection.after, ...others])],
+        latestSafeStart: dueAt - capabilities.latencyMs.worst,
+      });
+    }
+  }
+  return tasks;
+}

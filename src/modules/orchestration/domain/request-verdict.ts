@@ -1,0 +1,26 @@
+import type { Confirmation, Outcome, Residue, Verdict } from '../../../contract/outcomes.ts';
+
+/** What the verdict looks at in a settled task. */
+export interface SettledTask {
+  readonly outcome: Outcome;
+  readonly confirmation: Confirmation | null;
+  readonly residue: readonly Residue[];
+}
+
+/** Outcomes that leave the person's wish undone in that system. */
+const undone: readonly Outcome[] = ['failed', 'unsupported', 'skipped_by_operator'];
+/** Outcomes that found nothing to do. */
+const empty: readonly Outcome[] = ['nothing_matched', 'already_absent'];
+
+/**
+ * Gives the verdict of a request whose tasks are all settled: the worst that is true of any of them.
+ * A request in which nothing was erased anywhere says `nothing_held`, never `fulfilled`.
+ */
+export function requestVerdict(tasks: readonly SettledTask[]): Verdict {
+  if (tasks.some((task) => undone.includes(task.outcome) || task.confirmation === 'unconfirmed' || task.residue.some((each) => each.why === 'unsupported'))) {
+    return 'partially_fulfilled';
+  }
+  if (tasks.every((task) => empty.includes(task.outcome))) return 'nothing_held';
+  if (tasks.some((task) => task.outcome === 'retained' || task.residue.length > 0)) return 'fulfilled_with_retention';
+  return 'fulfilled';
+}

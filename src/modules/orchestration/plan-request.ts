@@ -1,0 +1,55 @@
+import type { RequestId, TaskId } from '../../contract/ids.ts';
+import { tablesOf, type Tx } from '../../platform/db/database.ts';
+import { newId } from '../../platform/ids.ts';
+import { findRequest, type RequestTables } from '../requests/index.ts';
+import type { DescribedIdentifier } from '../identity/index.ts';
+import type { OrchestrationDeps } from './deps.ts';
+import { planTasks, type PlannedTask } from './domain/plan.ts';
+import { insertTasks, tasksOf } from './task-store.ts';
+import type { OrchestrationTables } from './tables.ts';
+
+/** Plans the tasks for what the vault holds. Pure but for its reading of the configured connections. */
+export function planFor(deps: Pick<OrchestrationDeps, 'connections'>, identifiers: readonly DescribedIdentifier[], dueAt: number): readonly PlannedTask[] {
+  const known = identifiers.map((each) => ({ id: each.id, kind: each.kind, commitment: each.commitment, seenIn: each.seen_in }));
+  return planTasks(deps.connections.all, known, dueAt);
+}
+
+/**
+ * Adds the tasks that the plan has and the request does not, in the caller's transaction, and answers how many there were. Called for the
+ * first plan and again for every identifier that is found late; a task that is there already is left as it is. The look at the request that
+ * follows wakes the new tasks whose turn it is.
+ */
+export async function addPlannedTasks(deps: OrchestrationDeps, tx: Tx, requestId: RequestId): Promise<number> {
+  const trx = tablesOf<OrchestrationTables>(tx);
+  const request = await findRequest(tablesOf<RequestTables>(tx), requestId);
+  if (request === undefined) throw new Error('A plan is made for a request that does not exist');
+  const planned = planFor(deps, await deps.vault.describe(requestId, tx), request.due_at.getTime());
+  const now = new Date(deps.clock.now());
+  const existing = await tasksOf(trx, requestId);
+  const isNew = (task: PlannedTask): boolean =>
+    !existing.some((each) => each.connection === task.connection && each.identifier_id === task.identifierId && each.action === task.action);
+  const fresh = planned.filter(isNew).map((task) => ({ task, id: newId('task') }));
+  const all = [...existing.map((each) => ({ id: each.id, connection: each.connection })), ...fresh.map((each) => ({ id: each.id, connection: each.task.connection }))];
+  const before = (task: PlannedTask): TaskId[] => all.filter((each) => task.afterConnections.includes(each.connection)).map((each) => each.id);
+  await insertTasks(
+    trx,
+    fresh.map(({ task, id }) => ({
+      id,
+      request_id: requestId,
+      connection: task.connection,
+      connector: task.connector,
+      identifier_id: task.identifierId,
+      identifier_kind: task.identifierKind,
+      commitment: task.commitment,
+      action: task.action,
+      decision: task.decision,
+      status: 'waiting' as const,
+      after: before(task),
+      seen_here: task.seenHere,
+      latest_safe_start: new Date(task.latestSafeStart),
+      created_at: now,
+      wake_at: now,
+    })),
+  );
+  return fresh.length;
+}

@@ -1,0 +1,221 @@
+import type { ConfirmResult, EraseResult, Json } from '../../connector-kit/index.ts';
+import type { AuditEntry } from '../../contract/audit-entry.ts';
+import type { ErrorCode } from '../../contract/errors.ts';
+import { formatId } from '../../contract/ids.ts';
+import type { Identifier } from '../../contract/identifiers.ts';
+import { isoTime } from '../../platform/clock.ts';
+import { tablesOf, type Tx } from '../../platform/db/database.ts';
+import type { Failure } from '../../platform/failure.ts';
+import type { NewIdentifier, OpenVault } from '../identity/index.ts';
+import type { OrchestrationDeps } from './deps.ts';
+import { afterConfirm, afterErase, afterFailure, type Verdict } from './domain/erasure-outcome.ts';
+import { taskRun } from './jobs.ts';
+import { openManualTask } from './manual-tasks.ts';
+import { addPlannedTasks } from './plan-request.ts';
+import { advanceSoon, retryWaitMs, type ClaimedStep } from './run-task.ts';
+import { finishAttempt, lockTask, updateTask, type TaskRow } from './task-store.ts';
+import type { OrchestrationTables } from './tables.ts';
+
+/** What a step answered. */
+export type StepResult = { readonly step: 'erase'; readonly value: EraseResult } | { readonly step: 'confirm'; readonly value: ConfirmResult };
+
+type TaskChange = Parameters<typeof updateTask>[2];
+
+/** Records what a step answered, unless another worker has taken the task over in the meantime. */
+export async function recordResult(deps: OrchestrationDeps, claimed: ClaimedStep, vault: OpenVault, result: StepResult): Promise<void> {
+  await ifStillHeld(deps, claimed, async (tx, task) => {
+    const now = deps.clock.now();
+    await finishAttempt(tablesOf<OrchestrationTables>(tx), task.id, claimed.number, new Date(now), result.value.state, null);
+    await deps.connections.noteSuccess(tx, task.connection);
+    if (result.step === 'erase') await recordErase(deps, tx, task, vault, result.value);
+    else await recordConfirm(deps, tx, task, vault, result.value);
+  });
+}
+
+/** Records that a step failed, and when it is tried again or who must look. */
+export async function recordFailure(deps: OrchestrationDeps, claimed: ClaimedStep, failure: Failure): Promise<void> {
+  await ifStillHeld(deps, claimed, async (tx, task) => {
+    const now = deps.clock.now();
+    const trx = tablesOf<OrchestrationTables>(tx);
+    await finishAttempt(trx, task.id, claimed.number, new Date(now), 'failed', failure.code);
+    if (failure.code === 'VENDOR_TIMEOUT' || failure.code === 'VENDOR_UNAVAILABLE') await deps.connections.noteFailure(tx, task.connection);
+    const verdict = afterFailure(failure, {
+      status: claimed.step === 'erase' ? 'erasing' : 'confirming',
+      attempt: task.attempt,
+      windowPassed: windowPassed(task, now),
+      waitMs: retryWaitMs(deps, task.attempt, failure),
+    });
+    await deps.record(tx, { ...about(task, now), type: 'task.attempt_failed', error_code: failure.code, attempt: claimed.number });
+    await apply(deps, tx, task, verdict, { error_code: failure.code });
+  });
+}
+
+async function ifStillHeld(deps: OrchestrationDeps, claimed: ClaimedStep, work: (tx: Tx, task: TaskRow) => Promise<void>): Promise<void> {
+  await deps.database.transaction(async (tx) => {
+    const task = await lockTask(tablesOf<OrchestrationTables>(tx), claimed.task.id);
+    if (task === undefined || task.epoch !== claimed.epoch) return;
+    await deps.connections.release(tx, task.connection, task.id);
+    await work(tx, task);
+  });
+}
+
+async function recordErase(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault: OpenVault, result: EraseResult): Promise<void> {
+  const now = deps.clock.now();
+  const verdict = afterErase(result, { seenHere: task.seen_here });
+  const change: TaskChange = { attempt: 0, error_code: null };
+  if ('cursor' in result && result.cursor !== undefined) {
+    change.cursor = vault.seal(Buffer.from(JSON.stringify(result.cursor satisfies Json), 'utf8'), `cursor:${task.id}`);
+  }
+  switch (result.state) {
+    case 'continue':
+      if (result.done !== undefined) change.progress_done = result.done;
+      if (result.total !== undefined) change.progress_total = result.total;
+      break;
+    case 'wait':
+      if (result.vendorJob !== undefined && result.vendorJob !== task.vendor_job) {
+        change.vendor_job = result.vendorJob;
+        await deps.record(tx, { ...about(task, now), type: 'task.vendor_job', vendor_job: result.vendorJob });
+      }
+      if (windowPassed(task, now)) {
+        await apply(deps, tx, task, { to: 'manual', code: 'TASK_WINDOW_PASSED' }, change);
+        return;
+      }
+      break;
+    case 'operator':
+      change.counts = JSON.stringify(result.counts);
+      change.residue = JSON.stringify(result.residue);
+      break;
+    case 'done':
+      change.counts = JSON.stringify(result.counts);
+      change.residue = JSON.stringify(result.residue);
+      change.proof = JSON.stringify(result.proof ?? {});
+      if (result.vendorJob !== undefined) change.vendor_job = result.vendorJob;
+      if (result.revisitAt !== undefined) change.revisit_at = new Date(result.revisitAt);
+      await deps.record(tx, {
+        ...about(task, now),
+        type: 'task.erased',
+        outcome: result.outcome,
+        counts: result.counts,
+        residue: [...result.residue],
+        ...(result.proof === undefined ? {} : { proof: result.proof }),
+      });
+      break;
+  }
+  await apply(deps, tx, task, verdict, change);
+}
+
+async function recordConfirm(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault: OpenVault, result: ConfirmResult): Promise<void> {
+  const now = deps.clock.now();
+  const own = vault.identifiers.find((each) => each.id === task.identifier_id);
+  if (task.outcome === null || own === undefined) throw new Error('A task is confirmed before it has an outcome');
+  let verdict = afterConfirm(result, {
+    outcome: task.outcome,
+    identifier: own,
+    confirmCount: task.confirm_count,
+    confirmAttemptsMax: deps.policy.confirmAttemptsMax,
+    revisitAt: task.revisit_at?.getTime(),
+  });
+  if (verdict.to === 'confirming' && windowPassed(task, now)) verdict = { to: 'manual', code: 'TASK_WINDOW_PASSED', confirmation: 'unconfirmed' };
+  if (result.state === 'present') {
+    await deps.record(tx, { ...about(task, now), type: 'task.still_present', attempt: task.confirm_count + 1 });
+    await addLate(deps, tx, task, vault, result.found);
+  } else if (verdict.to === 'settled') {
+    await deps.record(tx, { ...about(task, now), type: 'task.confirmed', ...(verdict.confirmation === null ? {} : { confirmation: verdict.confirmation }) });
+  }
+  const change: TaskChange = { attempt: 0, error_code: null };
+  if (verdict.to === 'confirming' && verdict.countsConfirm === true) change.confirm_count = task.confirm_count + 1;
+  await apply(deps, tx, task, verdict, change);
+}
+
+/** An identifier that a read-back found and nobody knew reopens the plan. */
+async function addLate(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault: OpenVault, found: readonly Identifier[]): Promise<void> {
+  const unknown = found.filter((each) => !vault.identifiers.some((known) => known.kind === each.kind && known.value === each.value));
+  if (unknown.length === 0) return;
+  const late: readonly NewIdentifier[] = unknown.map((each) => ({
+    kind: each.kind,
+    value: each.value,
+    foundBy: `connection:${task.connection}`,
+    via: task.identifier_id,
+    confidence: 1,
+    seenIn: [task.connection],
+  }));
+  await deps.vault.add(tx, vault, late);
+  await addPlannedTasks(deps, tx, task.request_id);
+}
+
+/** Carries out a verdict on a task whose lease ends here. */
+async function apply(
+  deps: OrchestrationDeps,
+  tx: Tx,
+  task: TaskRow,
+  verdict: Verdict,
+  change: TaskChange,
+): Promise<void> {
+  const now = deps.clock.now();
+  const trx = tablesOf<OrchestrationTables>(tx);
+  const released: TaskChange = { ...change, lease_until: null };
+  switch (verdict.to) {
+    case 'erasing':
+    case 'confirming':
+      await updateTask(trx, task.id, {
+        ...released,
+        status: verdict.to,
+        wake_at: new Date(now + verdict.wakeInMs),
+        ...(verdict.outcome === undefined ? {} : { outcome: verdict.outcome }),
+      });
+      await deps.jobs.send(tx, taskRun, { task_id: task.id }, { delayMs: verdict.wakeInMs });
+      if (verdict.to !== task.status) await advanceSoon(deps, tx, task.request_id);
+      return;
+    case 'settled': {
+      const revisitAt = verdict.revisitAt ?? change.revisit_at;
+      await updateTask(trx, task.id, {
+        ...released,
+        status: 'settled',
+        outcome: verdict.outcome,
+        confirmation: verdict.confirmation,
+        settled_at: new Date(now),
+        wake_at: null,
+        ...(revisitAt === undefined || revisitAt === null ? {} : { revisit_at: new Date(revisitAt) }),
+      });
+      await deps.record(tx, {
+        ...about(task, now),
+        type: 'task.settled',
+        outcome: verdict.outcome,
+        ...(verdict.confirmation === null ? {} : { confirmation: verdict.confirmation }),
+      });
+      break;
+    }
+    case 'manual':
+      await updateTask(trx, task.id, {
+        ...released,
+        status: 'manual',
+        error_code: verdict.code,
+        wake_at: null,
+        ...(verdict.confirmation === undefined ? {} : { confirmation: verdict.confirmation }),
+      });
+      await escalateTask(deps, tx, task, verdict.code, now);
+      break;
+  }
+  await advanceSoon(deps, tx, task.request_id);
+}
+
+async function escalateTask(deps: OrchestrationDeps, tx: Tx, task: TaskRow, code: ErrorCode, now: number): Promise<void> {
+  await deps.record(tx, { ...about(task, now), type: 'task.escalated', error_code: code });
+  await openManualTask(deps, tx, { requestId: task.request_id, taskId: task.id, code });
+}
+
+function windowPassed(task: TaskRow, now: number): boolean {
+  return task.window_ends_at !== null && task.window_ends_at.getTime() <= now;
+}
+
+function about(task: TaskRow, now: number): Pick<AuditEntry, 'at' | 'actor' | 'request_id' | 'task_id' | 'system' | 'connector' | 'action'> {
+  return {
+    at: isoTime(now),
+    actor: { role: 'system' },
+    request_id: formatId('request', task.request_id),
+    task_id: formatId('task', task.id),
+    system: task.connection,
+    connector: task.connector,
+    action: task.action,
+  };
+}

@@ -1,0 +1,85 @@
+import type { ColumnType } from 'kysely';
+import type { IdentifierId, ManualTaskId, RequestId, TaskId } from '../../contract/ids.ts';
+import type { IdentifierKind } from '../../contract/identifiers.ts';
+import type { Confirmation, Counts, Decision, Outcome, Residue } from '../../contract/outcomes.ts';
+import type { ErrorCode } from '../../contract/errors.ts';
+import type { TaskStatus } from './domain/erasure-outcome.ts';
+
+type OptionalTime = ColumnType<Date | null, Date | null | undefined, Date | null>;
+type Optional<T> = ColumnType<T | null, T | null | undefined, T | null>;
+type WithDefault<T> = ColumnType<T, T | undefined, T>;
+/** JSON is written as text and read as a value. */
+type Document<T> = ColumnType<T, string | undefined, string>;
+
+/** The orchestration module's tables. */
+export interface OrchestrationTables {
+  task: {
+    id: TaskId;
+    request_id: RequestId;
+    connection: string;
+    connector: string;
+    identifier_id: IdentifierId;
+    identifier_kind: IdentifierKind;
+    commitment: string;
+    action: 'erase' | 'anonymise';
+    decision: Decision;
+    status: TaskStatus;
+    outcome: Optional<Outcome>;
+    confirmation: Optional<Confirmation>;
+    after: WithDefault<TaskId[]>;
+    seen_here: boolean;
+    legal_basis: Optional<string>;
+    retain_until: OptionalTime;
+    counts: Document<Counts>;
+    residue: Document<readonly Residue[]>;
+    proof: Document<Record<string, string | number | boolean>>;
+    cursor: Optional<Buffer>;
+    vendor_job: Optional<string>;
+    progress_done: Optional<number>;
+    progress_total: Optional<number>;
+    error_code: Optional<ErrorCode>;
+    attempt: WithDefault<number>;
+    attempts_total: WithDefault<number>;
+    confirm_count: WithDefault<number>;
+    epoch: WithDefault<number>;
+    lease_until: OptionalTime;
+    wake_at: OptionalTime;
+    latest_safe_start: Date;
+    dispatched_at: OptionalTime;
+    window_ends_at: OptionalTime;
+    settled_at: OptionalTime;
+    revisit_at: OptionalTime;
+    created_at: Date;
+  };
+  attempt: {
+    task_id: TaskId;
+    number: number;
+    step: 'erase' | 'confirm';
+    epoch: number;
+    started_at: Date;
+    finished_at: OptionalTime;
+    result: Optional<string>;
+    error_code: Optional<string>;
+  };
+  work_item: {
+    task_id: TaskId;
+    ordinal: ColumnType<number, never, never>;
+    type: string;
+    ref_hash: Buffer;
+    sealed: Buffer;
+    state: WithDefault<'open' | 'deleted' | 'absent'>;
+    due_at: OptionalTime;
+  };
+  manual_task: {
+    id: ManualTaskId;
+    request_id: RequestId;
+    task_id: TaskId | null;
+    reason_code: ErrorCode;
+    opened_at: Date;
+    alerted_at: OptionalTime;
+    remind_at: OptionalTime;
+    settled_at: OptionalTime;
+    settled_by: Optional<string>;
+    settled_how: Optional<string>;
+  };
+}

@@ -1,0 +1,119 @@
+import { sql, type Kysely, type Selectable, type Transaction, type Updateable } from 'kysely';
+import type { RequestId, TaskId } from '../../contract/ids.ts';
+import type { OrchestrationTables } from './tables.ts';
+
+/** A task's row. */
+export type TaskRow = Selectable<OrchestrationTables['task']>;
+type NewTask = Pick<
+  TaskRow,
+  'id' | 'request_id' | 'connection' | 'connector' | 'identifier_id' | 'identifier_kind' | 'commitment' | 'action' | 'decision' | 'after' | 'seen_here' | 'latest_safe_start' | 'created_at' | 'status' | 'wake_at'
+>;
+
+/** Adds the tasks that are not there yet; answers the ids of those added. */
+export async function insertTasks(trx: Transaction<OrchestrationTables>, tasks: readonly NewTask[]): Promise<readonly TaskId[]> {
+  if (tasks.length === 0) return [];
+  const rows = await trx
+    .insertInto('task')
+    .values([...tasks])
+    .onConflict((conflict) => conflict.columns(['request_id', 'connection', 'identifier_id', 'action']).doNothing())
+    .returning('id')
+    .execute();
+  return rows.map((row) => row.id);
+}
+
+/** All tasks of a request, in the order in which they were planned. */
+export async function tasksOf(db: Kysely<OrchestrationTables>, requestId: RequestId): Promise<readonly TaskRow[]> {
+  return db.selectFrom('task').selectAll().where('request_id', '=', requestId).orderBy('created_at').orderBy('id').execute();
+}
+
+/** One task, locked until the transaction ends, and whether somebody holds it now by the database's clock. */
+export async function lockTask(trx: Transaction<OrchestrationTables>, id: TaskId): Promise<(TaskRow & { leased: boolean }) | undefined> {
+  return trx
+    .selectFrom('task')
+    .selectAll()
+    .select(sql<boolean>`coalesce(lease_until > clock_timestamp(), false)`.as('leased'))
+    .where('id', '=', id)
+    .forUpdate()
+    .executeTakeFirst();
+}
+
+/** Changes a locked task. */
+export async function updateTask(trx: Transaction<OrchestrationTables>, id: TaskId, change: Updateable<OrchestrationTables['task']>): Promise<void> {
+  await trx.updateTable('task').set(change).where('id', '=', id).execute();
+}
+
+/** How many of these tasks still stand before the ones that wait for them: neither settled nor with a person. */
+export async function countUnsettled(trx: Transaction<OrchestrationTables>, ids: readonly TaskId[]): Promise<number> {
+  if (ids.length === 0) return 0;
+  const row = await trx
+    .selectFrom('task')
+    .select(sql<number>`count(*)::int`.as('count'))
+    .where('id', 'in', ids)
+    .where('status', 'not in', ['settled', 'manual'])
+    .executeTakeFirstOrThrow();
+  return row.count;
+}
+
+/** Takes a locked task for one step: the next epoch, a lease by the database's clock, and the attempt's intent. */
+export async function startAttempt(
+  trx: Transaction<OrchestrationTables>,
+  task: TaskRow,
+  options: { readonly step: 'erase' | 'confirm'; readonly now: Date; readonly leaseMs: number; readonly wakeAt: Date; readonly windowEndsAt: Date },
+): Promise<{ readonly epoch: number; readonly number: number }> {
+  const epoch = task.epoch + 1;
+  const number = task.attempts_total + 1;
+  await trx
+    .updateTable('task')
+    .set({
+      status: options.step === 'erase' ? 'erasing' : 'confirming',
+      epoch,
+      attempt: task.attempt + 1,
+      attempts_total: number,
+      lease_until: sql<Date>`clock_timestamp() + ${options.leaseMs} * interval '1 millisecond'`,
+      wake_at: options.wakeAt,
+      dispatched_at: task.dispatched_at ?? options.now,
+      window_ends_at: task.window_ends_at ?? options.windowEndsAt,
+    })
+    .where('id', '=', task.id)
+    .execute();
+  await trx.insertInto('attempt').values({ task_id: task.id, number, step: options.step, epoch, started_at: options.now }).execute();
+  return { epoch, number };
+}
+
+/** Ends an attempt with what came of it. */
+export async function finishAttempt(trx: Transaction<OrchestrationTables>, taskId: TaskId, number: number, now: Date, result: string, errorCode: string | null): Promise<void> {
+  await trx.updateTable('attempt').set({ finished_at: now, result, error_code: errorCode }).where('task_id', '=', taskId).where('number', '=', number).execute();
+}
+
+/** Holds a task for longer, unless another took it: answers whether it is still held. */
+export async function renewTaskLease(db: Kysely<OrchestrationTables>, id: TaskId, epoch: number, leaseMs: number, wakeAt: Date): Promise<boolean> {
+  const row = await db
+    .updateTable('task')
+    .set({ lease_until: sql<Date>`clock_timestamp() + ${leaseMs} * interval '1 millisecond'`, wake_at: wakeAt })
+    .where('id', '=', id)
+    .where('epoch', '=', epoch)
+    .returning('id')
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Keeps a cursor in the middle of a step, and how far it is, if the step still holds the task. */
+export async function saveCursor(db: Kysely<OrchestrationTables>, id: TaskId, epoch: number, cursor: Buffer): Promise<boolean> {
+  const row = await db.updateTable('task').set({ cursor }).where('id', '=', id).where('epoch', '=', epoch).returning('id').executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Tasks whose time has come, longest waiting first. */
+export async function dueTasks(db: Kysely<OrchestrationTables>, now: Date, limit: number): Promise<readonly TaskId[]> {
+  const rows = await db.selectFrom('task').select('id').where('wake_at', '<=', now).orderBy('wake_at').limit(limit).execute();
+  return rows.map((row) => row.id);
+}
+
+/**
+ * Frees what a process that died held, so that nothing waits for leases to run out. Only for a server that is alone on its database: the
+ * embedded one, which holds the data folder's lock.
+ */
+export async function freeLeases(db: Kysely<OrchestrationTables>, now: Date): Promise<void> {
+  await db.updateTable('task').set({ lease_until: null, wake_at: now }).where('lease_until', 'is not', null).execute();
+  await sql`DELETE FROM connection_lease`.execute(db);
+}

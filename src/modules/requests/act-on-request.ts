@@ -1,0 +1,102 @@
+import type { AuditEntry } from '../../contract/audit-entry.ts';
+import type { RequestId } from '../../contract/ids.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { tablesOf, type Database, type Tx } from '../../platform/db/database.ts';
+import { Failure } from '../../platform/failure.ts';
+import type { Jobs } from '../../platform/jobs/jobs.ts';
+import { requestAdvance } from './jobs.ts';
+import { moveRequest, type Move } from './move-request.ts';
+import type { RequestSummary } from './requests.ts';
+import { findRequest, lockRequest, summarise, type RequestCore } from './store.ts';
+import type { RequestTables } from './tables.ts';
+
+/** What the actions need. */
+export interface ActDeps {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly jobs: Pick<Jobs, 'send'>;
+  readonly record: (tx: Tx, entry: AuditEntry) => Promise<void>;
+}
+
+/** Why a request is rejected, as the codes that the certificate and the person's notice use. */
+export const rejectionCodes = ['identity_not_proven', 'manifestly_unfounded', 'excessive', 'legal_obligation', 'not_controller'] as const;
+/** Why a request is rejected. */
+export type RejectionCode = (typeof rejectionCodes)[number];
+
+/** What people can do with a request before anything is deleted. */
+export interface RequestActions {
+  /** The person proved who they are. Says nothing when they had already. */
+  readonly subjectVerified: (tx: Tx, id: RequestId, method: string) => Promise<void>;
+  /** An operator lets the plan run. */
+  readonly approve: (id: RequestId, operator: string) => Promise<RequestSummary>;
+  /** An operator refuses, with a coded reason. */
+  readonly reject: (id: RequestId, operator: string, code: RejectionCode) => Promise<RequestSummary>;
+  /** The person or an operator takes the request back. */
+  readonly withdraw: (id: RequestId, operator: string) => Promise<RequestSummary>;
+}
+
+/** Makes the actions. All fail with `NOT_FOUND` for an unknown id and with `CONFLICT` where the request's life does not allow them. */
+export function createRequestActions(deps: ActDeps): RequestActions {
+  const act = async (id: RequestId, move: (request: RequestCore, now: number) => Move, advance: boolean): Promise<RequestSummary> =>
+    deps.database.transaction(async (tx) => {
+      const trx = tablesOf<RequestTables>(tx);
+      const request = await lockRequest(trx, id);
+      if (request === undefined) throw new Failure('NOT_FOUND', 'There is no such request');
+      await moveRequest(tx, deps, request, move(request, deps.clock.now()));
+      if (advance) await deps.jobs.send(tx, requestAdvance, { request_id: id });
+      const changed = await findRequest(trx, id);
+      if (changed === undefined) throw new Error('A locked request vanished');
+      return summarise(changed);
+    });
+  return {
+    subjectVerified: async (tx, id, method) => {
+      const request = await lockRequest(tablesOf<RequestTables>(tx), id);
+      if (request === undefined) throw new Failure('NOT_FOUND', 'There is no such request');
+      if (request.status !== 'verifying') return;
+      const now = deps.clock.now();
+      await moveRequest(tx, deps, request, {
+        to: 'verified',
+        at: now,
+        type: 'request.verified',
+        actor: { role: 'subject' },
+        entry: { verification_method: method },
+        change: { verified_at: new Date(now), wake_at: new Date(now) },
+      });
+      await deps.jobs.send(tx, requestAdvance, { request_id: id });
+    },
+    approve: (id, operator) =>
+      act(
+        id,
+        (request, now) => {
+          if (request.status !== 'awaiting_approval') throw new Failure('CONFLICT', `A request that is ${request.status} does not wait for approval`);
+          return { to: 'executing', at: now, type: 'request.approved', actor: { role: 'operator', id: operator }, change: { wake_at: new Date(now) } };
+        },
+        true,
+      ),
+    reject: (id, operator, code) =>
+      act(
+        id,
+        (_request, now) => ({
+          to: 'rejected',
+          at: now,
+          type: 'request.rejected',
+          actor: { role: 'operator', id: operator },
+          entry: { reason_code: code },
+          change: { reason_code: code, verdict: 'refused', closed_at: new Date(now), wake_at: new Date(now) },
+        }),
+        true,
+      ),
+    withdraw: (id, operator) =>
+      act(
+        id,
+        (_request, now) => ({
+          to: 'withdrawn',
+          at: now,
+          type: 'request.withdrawn',
+          actor: { role: 'operator', id: operator },
+          change: { closed_at: new Date(now), wake_at: new Date(now) },
+        }),
+        true,
+      ),
+  };
+}

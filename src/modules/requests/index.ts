@@ -1,0 +1,10 @@
+export { createOpenRequest, type OpenRequest, type OpenRequestDeps } from './open-request.ts';
+export { createRequestActions, type RequestActions } from './act-on-request.ts';
+export { moveRequest, wakeRequest, type Move } from './move-request.ts';
+export { registerRequestRoutes, requestBody, requestBodySchema, requestIdOf, requestParams } from './routes.ts';
+export { requestAdvance } from './jobs.ts';
+export { endedStatuses, executingStatuses, requestLife } from './domain/life.ts';
+export { laws } from './domain/laws.ts';
+export { dueRequests, findRequest, lockRequest, openAmong, outsideId, readCertificate, summarise, updateRequest, type RequestCore } from './store.ts';
+export type { RequestTables } from './tables.ts';
+export type { IncomingRequest, Opened, RequestSummary } from './requests.ts';

@@ -1,0 +1,4 @@
+import type { JobKind } from '../../platform/jobs/jobs.ts';
+
+/** Looks at a request and does what its state asks for next. Carries `request_id`. */
+export const requestAdvance: JobKind = { name: 'request-advance', concurrency: 8, expireSeconds: 120 };

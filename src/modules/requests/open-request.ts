@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import type { AuditEntry } from '../../contract/audit-entry.ts';
+import { isoTime, type Clock } from '../../platform/clock.ts';
+import { tablesOf, type Tx } from '../../platform/db/database.ts';
+import { Failure } from '../../platform/failure.ts';
+import type { Jobs } from '../../platform/jobs/jobs.ts';
+import type { Random } from '../../platform/random.ts';
+import type { PreparedVault, Vault } from '../identity/index.ts';
+import { dueAt } from './domain/clocks.ts';
+import { lawFor } from './domain/laws.ts';
+import { newReference } from './domain/reference.ts';
+import { requestAdvance } from './jobs.ts';
+import type { IncomingRequest, Opened } from './requests.ts';
+import { findBySource, insertRequest, outsideId, summarise } from './store.ts';
+import type { RequestTables } from './tables.ts';
+
+/** What opening a request needs. */
+export interface OpenRequestDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly jobs: Pick<Jobs, 'send'>;
+  readonly vault: Pick<Vault, 'create'>;
+  readonly record: (tx: Tx, entry: AuditEntry) => Promise<void>;
+  readonly startVerification: (tx: Tx, prepared: PreparedVault, hasEmail: boolean) => Promise<void>;
+  readonly defaultLaw: string;
+  /** A person who never proves who they are: after this the request expires. */
+  readonly unverifiedDays: number;
+}
+
+/** Stores an incoming request with its vault, its first audit entry and its first job, all in the caller's transaction. */
+export type OpenRequest = (tx: Tx, incoming: IncomingRequest, prepared: PreparedVault) => Promise<Opened>;
+
+const dayMs = 86_400_000;
+
+/**
+ * Makes the use case. A source that sends the same id again gets the request that it opened the first time, unless the payload is another:
+ * then it fails with `IDEMPOTENCY_KEY_REUSED`.
+ */
+export function createOpenRequest(deps: OpenRequestDeps): OpenRequest {
+  return async (tx, incoming, prepared) => {
+    const trx = tablesOf<RequestTables>(tx);
+    const now = deps.clock.now();
+    const law = lawFor(incoming.jurisdiction, deps.defaultLaw);
+    const sourceId = createHash('sha256').update(incoming.sourceId, 'utf8').digest();
+    const status = incoming.subjectVerified ? 'verified' : 'verifying';
+    const row = {
+      id: prepared.requestId,
+      reference: newReference(deps.random),
+      source: incoming.source,
+      source_id: sourceId,
+      payload_hash: incoming.payloadHash,
+      request_right: incoming.right,
+      jurisdiction: incoming.jurisdiction ?? null,
+      law,
+      status,
+      verdict: null,
+      reason_code: null,
+      duplicate_of: null,
+      received_at: new Date(now),
+      due_at: new Date(dueAt(law, now)),
+      verified_at: incoming.subjectVerified ? new Date(now) : null,
+      planned_at: null,
+      closed_at: null,
+      wake_at: new Date(incoming.subjectVerified ? now : now + deps.unverifiedDays * dayMs),
+    } as const;
+    if (!(await insertRequest(trx, row))) {
+      const before = await findBySource(trx, incoming.source, sourceId);
+      if (before === undefined) throw new Error('A request conflicted with one that cannot be read');
+      if (!Buffer.from(before.payload_hash).equals(incoming.payloadHash)) {
+        throw new Failure('IDEMPOTENCY_KEY_REUSED', 'This id was sent before with another body; send a new id with a new request');
+      }
+      return { created: false, request: summarise(before) };
+    }
+    await deps.vault.create(tx, prepared, incoming.identifiers);
+    const at = isoTime(now);
+    const about = { request_id: outsideId(row.id), right: row.request_right, law } as const;
+    await deps.record(tx, { type: 'request.received', at, actor: { role: 'source', id: incoming.source }, ...about, to: status });
+    if (incoming.subjectVerified) {
+      await deps.record(tx, { type: 'request.verified', at, actor: { role: 'source', id: incoming.source }, ...about, verification_method: 'source' });
+      await deps.jobs.send(tx, requestAdvance, { request_id: row.id });
+    } else {
+      await deps.startVerification(tx, prepared, incoming.identifiers.some((each) => each.kind === 'email'));
+    }
+    return { created: true, request: summarise({ ...row, attempt: 0, version: 1 }) };
+  };
+}
