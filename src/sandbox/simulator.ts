@@ -157,7 +157,7 @@ export async function startSimulator(definition: VendorDefinition, options: { po
     if (active?.kind === 'lost') {
       note(request, 0);
       reply.hijack();
-      request.raw.destroy();
+      request.raw.socket.destroy();
       return undefined;
     }
     if (active?.kind === 'after') {

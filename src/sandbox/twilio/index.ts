@@ -1,0 +1,3 @@
+export { startTwilio, twilioDefinition } from './twilio-definition.ts';
+export { defaultAccount } from './twilio-state.ts';
+export type { TwilioSeed } from './seed-shape.ts';
