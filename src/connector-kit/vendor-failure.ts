@@ -19,6 +19,7 @@ export function parseRetryAfter(value: string | null | undefined, now: number): 
   if (value === null || value === undefined || value.trim() === '') return undefined;
   const dayMs = 86_400_000;
   if (/^\d{1,9}$/u.test(value.trim())) return Math.min(dayMs, Number(value.trim()) * 1000);
-  const date = Date.parse(value);
+  // Without a weekday's name in front it is no HTTP date; `Date.parse` would take `-5` or `1.5` for one.
+  const date = /^\s*[a-z]{3}/iu.test(value) ? Date.parse(value) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.min(dayMs, Math.max(0, date - now));
 }

@@ -3,6 +3,8 @@ import { confirmationSchema, countsSchema, decisionSchema, outcomeSchema, residu
 
 /** A code: lower-case or upper-case words with dots, dashes or underscores. Never free text. */
 const code = z.string().regex(/^[A-Za-z][A-Za-z0-9_.:/-]{0,99}$/u);
+/** What was seen on the way: a code, a time, a count or a yes or no. */
+export const proofSchema = z.record(code, z.union([code, z.iso.datetime(), z.int(), z.boolean()]));
 const hex32 = z.string().regex(/^[0-9a-f]{64}$/u);
 
 /** Every type of entry that the log may hold. */
@@ -69,7 +71,7 @@ export const auditEntrySchema = z.strictObject({
   verdict: verdictSchema.optional(),
   counts: countsSchema.optional(),
   residue: z.array(residueSchema).max(50).optional(),
-  proof: z.record(code, z.union([code, z.number(), z.boolean()])).optional(),
+  proof: proofSchema.optional(),
   /** A vendor's id of its own work, keyed like an identifier where it could name the person. */
   vendor_job: z.string().max(200).optional(),
   verification_method: code.optional(),

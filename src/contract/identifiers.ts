@@ -14,4 +14,6 @@ export interface Identifier {
   readonly kind: IdentifierKind;
   /** In normal form: lower-case e-mail, E.164 phone, the vendor's id as the vendor writes it. */
   readonly value: string;
+  /** As it was given, where that is spelt otherwise: a vendor may have stored it so. */
+  readonly raw?: string | undefined;
 }

@@ -4,8 +4,6 @@ import type { Tx } from '../../platform/db/database.ts';
 
 /** An identifier about to enter the vault. */
 export interface NewIdentifier extends Identifier {
-  /** As it was given, when that differs from the normal form; vendors that store it so are searched by it too. */
-  readonly raw?: string;
   /** `given`, `mapping`, or `connection:<name>`. */
   readonly foundBy: string;
   readonly via?: IdentifierId;
@@ -68,9 +66,12 @@ export interface Vault {
   readonly unlock: (requestId: RequestId) => Promise<OpenVault>;
   /** Adds what is new and merges `seenIn` of what is known; answers the ids of the new ones. Idempotent. */
   readonly add: (tx: Tx, vault: OpenVault, identifiers: readonly NewIdentifier[]) => Promise<readonly IdentifierId[]>;
-  /** What is in it, without values; empty after shredding. */
-  readonly describe: (requestId: RequestId) => Promise<readonly DescribedIdentifier[]>;
-  /** Other open requests whose given identifiers include all of these, oldest first. */
+  /** What is in it, without values; empty after shredding. Inside a transaction, what that transaction sees. */
+  readonly describe: (requestId: RequestId, tx?: Tx) => Promise<readonly DescribedIdentifier[]>;
+  /**
+   * Requests not shredded yet whose given identifiers include all of these, oldest first, at most 1,000. What has ended and still has its
+   * vault (the grace period) is among them: the requests module, which knows the states, drops it.
+   */
   readonly findOpenRequests: (identifiers: readonly Identifier[]) => Promise<readonly RequestId[]>;
   /** Destroys the data key and deletes the identifiers and the imported mapping rows of the person. Idempotent. */
   readonly shred: (tx: Tx, requestId: RequestId, mapping: readonly string[]) => Promise<void>;

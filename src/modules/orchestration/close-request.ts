@@ -14,8 +14,6 @@ import type { OrchestrationTables } from './tables.ts';
 
 /** How soon to look again for the checkpoint that a certificate waits for. */
 const certificateLookMs = 500;
-/** How long a vault waits for notices that cannot be delivered before it is destroyed all the same. */
-const noticePatienceMs = 7 * 86_400_000;
 /** How soon to look again for notices that are on their way. */
 const noticeLookMs = 2000;
 
@@ -86,7 +84,7 @@ export async function lookAfterEnded(deps: OrchestrationDeps, request: RequestCo
   const graceEnds = endedAt + deps.policy.graceMs;
   const nextRevisit = revisits.length === 0 ? undefined : Math.min(...revisits.map((each) => each.at));
   const wakeAt = nextRevisit === undefined ? graceEnds : Math.max(now, nextRevisit);
-  const noticesPending = now < endedAt + noticePatienceMs && (await deps.pendingNotices(request.id)) > 0;
+  const noticesPending = await deps.noticesWait(request.id);
   if (nextRevisit !== undefined || now < graceEnds || noticesPending) {
     const nextLook = noticesPending && wakeAt <= now ? now + noticeLookMs : wakeAt;
     await deps.database.transaction(async (tx) => {

@@ -7,6 +7,7 @@ import type { Jobs } from '../../platform/jobs/jobs.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Random } from '../../platform/random.ts';
 import type { Connections } from '../connections/index.ts';
+import type { Statement } from '../../verify/index.ts';
 import type { Mapping, Vault } from '../identity/index.ts';
 
 /** A notice to the person or to the data protection officer; each occasion once. */
@@ -23,13 +24,13 @@ export interface OrchestrationDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly jobs: Pick<Jobs, 'send'>;
+  readonly jobs: Pick<Jobs, 'send' | 'poke'>;
   readonly vault: Vault;
   readonly connections: Connections;
   readonly record: (tx: Tx, entry: AuditEntry) => Promise<void>;
   readonly notify: (tx: Tx, notice: Notice) => Promise<void>;
-  /** Notices of a request that are still on their way. */
-  readonly pendingNotices: (requestId: RequestId) => Promise<number>;
+  /** Whether anything is still to be said to the person of a request; at most for a week. */
+  readonly noticesWait: (requestId: RequestId) => Promise<boolean>;
   /** Identifiers that the imported mapping table ties to these. */
   readonly lookupMapping: Mapping['lookup'];
   readonly addSuppressions: (tx: Tx, requestId: RequestId, identifiers: readonly Identifier[]) => Promise<void>;
@@ -43,6 +44,7 @@ export interface OrchestrationDeps {
 
 /** The named instants between the parts of the main job, each of which a crash must survive. */
 export const boundaryNames = [
+  'request.opening',
   'request.resolving',
   'request.located',
   'request.resolved',
@@ -69,7 +71,7 @@ export interface OrchestrationPolicy {
 
 /** How a certificate comes to be: asked for in a transaction, and built once a signed checkpoint covers its entry. */
 export interface Certificates {
-  readonly request: (tx: Tx, requestId: RequestId, statement: unknown) => Promise<void>;
+  readonly request: (tx: Tx, requestId: RequestId, statement: Statement) => Promise<void>;
   /** The certificate's bytes, or undefined while no checkpoint covers it. */
   readonly build: (requestId: RequestId) => Promise<Buffer | undefined>;
 }

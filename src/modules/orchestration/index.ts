@@ -1,5 +1,6 @@
 export { createAdvanceRequest, type AdvanceRequest } from './advance-request.ts';
 export { createRunTask, type RunTask } from './run-task.ts';
+export { createNoticeFacts, type NoticeFacts } from './describe-for-notices.ts';
 export { registerOrchestrationRoutes } from './routes.ts';
 export { sweepDue, type Swept } from './sweep.ts';
 export { sweep, taskRun } from './jobs.ts';

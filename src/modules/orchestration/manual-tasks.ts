@@ -52,7 +52,7 @@ export async function openManualTask(
       remind_at: new Date(now + remindMs),
     })
     .execute();
-  await deps.notify(tx, { requestId: about.requestId, template: 'dpo_manual_task', recipient: 'dpo', occasion: formatId('manualTask', id) });
+  await deps.notify(tx, { requestId: about.requestId, template: 'dpo_manual_task', recipient: 'dpo', occasion: id });
 }
 
 /** Reminds the data protection officer of what has waited for another day; answers how many were reminded of. */
@@ -70,7 +70,7 @@ export async function remindOfManualTasks(deps: OrchestrationDeps): Promise<numb
       .skipLocked()
       .execute();
     for (const each of due) {
-      const occasion = `${formatId('manualTask', each.id)}:${isoTime(now).slice(0, 10)}`;
+      const occasion = `${each.id}:${isoTime(now).slice(0, 10)}`;
       await deps.notify(tx, { requestId: each.request_id, template: 'dpo_manual_task', recipient: 'dpo', occasion });
       await trx.updateTable('manual_task').set({ remind_at: new Date(now + remindMs) }).where('id', '=', each.id).execute();
     }

@@ -4,6 +4,7 @@ import { isoTime } from '../../platform/clock.ts';
 import { tablesOf } from '../../platform/db/database.ts';
 import type { NewIdentifier, OpenVault } from '../identity/index.ts';
 import { lockRequest, moveRequest, type RequestCore, type RequestTables } from '../requests/index.ts';
+import { plainIdentifier } from './run-task.ts';
 import { addPlannedTasks } from './plan-request.ts';
 import type { OrchestrationDeps } from './deps.ts';
 
@@ -67,7 +68,7 @@ async function throughConnections(deps: OrchestrationDeps, vault: OpenVault): Pr
       const known = vault.identifiers.filter((each) => connection.capabilities.locates.includes(each.kind));
       if (known.length === 0) return [];
       const context = connection.context({ signal, stepEndsAt: deps.clock.now() + roundMs });
-      const { found, knows } = await connection.connection.locate(context, known.map(({ kind, value }) => ({ kind, value })));
+      const { found, knows } = await connection.connection.locate(context, known.map((each) => plainIdentifier(each)));
       const foundBy = `connection:${connection.name}`;
       const seenIn = [connection.name];
       const seen = knows.map((identifier): NewIdentifier => ({ ...identifier, foundBy, confidence: 1, seenIn }));

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { EraseContext, Json } from '../../connector-kit/index.ts';
 import { formatId, type RequestId, type TaskId } from '../../contract/ids.ts';
+import type { Identifier } from '../../contract/identifiers.ts';
 import { backoffMs } from '../../platform/backoff.ts';
 import { tablesOf, type Tx } from '../../platform/db/database.ts';
 import { Failure, isFailure } from '../../platform/failure.ts';
@@ -9,6 +10,7 @@ import type { OpenVault, VaultIdentifier } from '../identity/index.ts';
 import { executingStatuses, findRequest, requestAdvance, type RequestTables } from '../requests/index.ts';
 import type { OrchestrationDeps } from './deps.ts';
 import { taskRun } from './jobs.ts';
+import { checkEraseResult } from './check-result.ts';
 import { recordFailure, recordResult, type StepResult } from './record-step.ts';
 import { countUnsettled, lockTask, renewTaskLease, saveCursor, startAttempt, updateTask, type TaskRow } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
@@ -140,7 +142,7 @@ async function call(deps: OrchestrationDeps, claimed: ClaimedStep, vault: OpenVa
     const context = eraseContext(deps, claimed, vault, identifier, ended.signal);
     const result: StepResult =
       claimed.step === 'erase'
-        ? { step: 'erase', value: await connection.connection.erase(context) }
+        ? { step: 'erase', value: checkEraseResult(await connection.connection.erase(context)) }
         : { step: 'confirm', value: await connection.connection.confirm(context) };
     return { kind: 'result', result };
   } catch (error) {
@@ -157,8 +159,8 @@ function eraseContext(deps: OrchestrationDeps, claimed: ClaimedStep, vault: Open
   const cursorContext = `cursor:${task.id}`;
   return {
     ...connection.context({ signal, stepEndsAt: deps.clock.now() + stepMs }),
-    identifier: { kind: identifier.kind, value: identifier.value },
-    identifiers: vault.identifiers.map(({ kind, value }) => ({ kind, value })),
+    identifier: plainIdentifier(identifier),
+    identifiers: vault.identifiers.map((each) => plainIdentifier(each)),
     action: task.action,
     seenHere: task.seen_here,
     attempt: task.attempt,
@@ -172,6 +174,11 @@ function eraseContext(deps: OrchestrationDeps, claimed: ClaimedStep, vault: Open
     // Keyed by the nonce, so that the key tells the vendor nothing and dies with the data key.
     idempotencyKey: (part, generation = 0) => createHmac('sha256', vault.nonce).update(`${task.id}:${part}:${generation}`, 'utf8').digest('hex'),
   };
+}
+
+/** An identifier as a connector gets it: what it is called, and nothing of how it was found. */
+export function plainIdentifier({ kind, value, raw }: VaultIdentifier): Identifier {
+  return { kind, value, ...(raw === undefined ? {} : { raw }) };
 }
 
 /** Anything that is not a `Failure` is a bug: it is logged without its message, and counts as `INTERNAL`. */

@@ -22,6 +22,8 @@ export interface OpenRequestDeps {
   readonly vault: Pick<Vault, 'create'>;
   readonly record: (tx: Tx, entry: AuditEntry) => Promise<void>;
   readonly startVerification: (tx: Tx, prepared: PreparedVault, hasEmail: boolean) => Promise<void>;
+  /** Called when all is written and nothing is committed yet; tests kill the process there. */
+  readonly beforeCommit: () => void;
   readonly defaultLaw: string;
   /** A person who never proves who they are: after this the request expires. */
   readonly unverifiedDays: number;
@@ -81,6 +83,7 @@ export function createOpenRequest(deps: OpenRequestDeps): OpenRequest {
     } else {
       await deps.startVerification(tx, prepared, incoming.identifiers.some((each) => each.kind === 'email'));
     }
+    deps.beforeCommit();
     return { created: true, request: summarise({ ...row, attempt: 0, version: 1 }) };
   };
 }

@@ -35,7 +35,7 @@ function split(source: string): Part {
 const charsetOf = (label: string | undefined): 'latin1' | 'utf8' => (/^(?:iso-8859-1|latin1|windows-1252)$/iu.test(label ?? '') ? 'latin1' : 'utf8');
 
 function bytesOfQuotedPrintable(text: string): Buffer {
-  const joined = text.replaceAll(/[ \t]*=\r?\n/gu, '');
+  const joined = text.replaceAll(/=[ \t]*\r?\n/gu, '');
   const binary = joined.replaceAll(/=([0-9A-Fa-f]{2})/gu, (_all, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
   return Buffer.from(binary, 'latin1');
 }

@@ -1,0 +1,290 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { connectors } from './connectors/registry.ts';
+import type { RequestId, TaskId } from './contract/ids.ts';
+import { createAuthenticate, type ApiKey } from './modules/access/index.ts';
+import { createAudit, auditVerify, type Audit } from './modules/audit/index.ts';
+import { createConnections, registerConnectionRoutes, type Connections } from './modules/connections/index.ts';
+import { createMapping, createSuppressionLedger, createVault, createVerification, type Mapping, type SuppressionLedger } from './modules/identity/index.ts';
+import { createAcceptRequest, createReplaySweep, createSources, createVerifySubject, registerIntakeRoutes, replaySweep } from './modules/intake/index.ts';
+import { checkMailConfig, codeOccasion, createMailer, createNotificationSender, createNotify, notificationSend, notificationSweep } from './modules/notifications/index.ts';
+import {
+  createAdvanceRequest,
+  createNoticeFacts,
+  createRunTask,
+  freeLeases,
+  registerOrchestrationRoutes,
+  sweep,
+  sweepDue,
+  taskRun,
+  type BoundaryName,
+  type OrchestrationDeps,
+  type OrchestrationTables,
+  type Swept,
+} from './modules/orchestration/index.ts';
+import { createOpenRequest, createRequestActions, registerRequestRoutes, requestAdvance } from './modules/requests/index.ts';
+import { systemClock, type Clock } from './platform/clock.ts';
+import type { ConfigDocument } from './platform/config/document.ts';
+import { processSecretSources, resolveSecret, type SecretSources } from './platform/config/load.ts';
+import type { Settings } from './platform/config/settings.ts';
+import { createLocalKeyProvider, readMasterKeyFile, type KeyProvider } from './platform/crypto/key-provider.ts';
+import { loadSystemKeys } from './platform/crypto/system-keys.ts';
+import { lockDataFolder } from './platform/db/data-folder.ts';
+import type { Database } from './platform/db/database.ts';
+import { openEmbedded } from './platform/db/embedded.ts';
+import { migrate } from './platform/db/migrate.ts';
+import { openPostgres } from './platform/db/postgres.ts';
+import { Failure } from './platform/failure.ts';
+import { registerHealthRoutes } from './platform/http/health.ts';
+import { createHttpServer } from './platform/http/server.ts';
+import { startJobs } from './platform/jobs/jobs.ts';
+import type { Log } from './platform/log.ts';
+import { systemRandom, type Random } from './platform/random.ts';
+import { Secret } from './platform/secret.ts';
+import { version } from './version.ts';
+
+/** What a process can do; `quittance serve` does all three unless told otherwise. */
+export const serviceNames = ['http', 'worker', 'scheduler'] as const;
+/** One of the things a process can do. */
+export type ServiceName = (typeof serviceNames)[number];
+
+/** What a process is composed of. */
+export interface CompositionOptions {
+  readonly settings: Settings;
+  readonly config: ConfigDocument;
+  readonly services: readonly ServiceName[];
+  readonly log: Log;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly secrets?: SecretSources;
+  /** Called at the named boundaries of the main job; tests kill the process there. */
+  readonly boundary?: (name: BoundaryName) => void;
+}
+
+/** A running process. */
+export interface Quittance {
+  /** Where it listens; undefined without the service `http`. */
+  readonly url: string | undefined;
+  /** The key that an embedded server makes for the command line of the same machine. */
+  readonly operatorKey: Secret | undefined;
+  readonly audit: Audit;
+  readonly connections: Connections;
+  readonly mapping: Mapping;
+  readonly suppression: SuppressionLedger;
+  /** Looks for everything due, at once; what the scheduler does every minute. */
+  readonly sweep: () => Promise<Swept>;
+  /** Stops taking work, finishes or gives back what it holds, and closes the databases. */
+  readonly stop: () => Promise<void>;
+}
+
+/** How long a stopping process waits for the steps it is in. */
+const stopGraceMs = 30_000;
+const hourMs = 3_600_000;
+
+interface Databases {
+  readonly main: Database;
+  readonly audit: Database;
+  readonly close: () => Promise<void>;
+}
+
+async function openDatabases(settings: Settings, log: Log): Promise<Databases> {
+  const onError = (error: Error): void => log.warn({ err: error }, 'a database connection broke');
+  if (settings.databaseUrl !== undefined && settings.auditDatabaseUrl !== undefined) {
+    const main = openPostgres(settings.databaseUrl.reveal(), onError);
+    const audit = openPostgres(settings.auditDatabaseUrl.reveal(), onError);
+    return { main, audit, close: async () => void (await Promise.all([main.close(), audit.close()])) };
+  }
+  const unlock = lockDataFolder(settings.dataDir);
+  const main = await openEmbedded(join(settings.dataDir, 'main'));
+  const audit = await openEmbedded(join(settings.dataDir, 'audit'));
+  return {
+    main,
+    audit,
+    close: async () => {
+      await main.close();
+      await audit.close();
+      unlock();
+    },
+  };
+}
+
+function keyProviderOf(settings: Settings): KeyProvider {
+  if (settings.masterKey !== undefined) return createLocalKeyProvider(Buffer.from(settings.masterKey.reveal(), 'base64'));
+  if (settings.masterKeyFile !== undefined) return createLocalKeyProvider(readMasterKeyFile(settings.masterKeyFile, false));
+  if (settings.databaseUrl !== undefined) {
+    throw new Failure('CONFIG_INVALID', 'With PostgreSQL set QUITTANCE_MASTER_KEY or QUITTANCE_MASTER_KEY_FILE: all processes need the same key (`openssl rand -base64 32` makes one)');
+  }
+  return createLocalKeyProvider(readMasterKeyFile(join(settings.dataDir, 'master.key'), true));
+}
+
+/** The operator key of an embedded server, in a file that only its owner can read; made at the first start. */
+function operatorKeyOf(settings: Settings, random: Random): Secret | undefined {
+  if (settings.databaseUrl !== undefined) return undefined;
+  const path = join(settings.dataDir, 'operator.key');
+  if (!existsSync(path)) writeFileSync(path, `${random.bytes(32).toString('base64url')}\n`, { mode: 0o600 });
+  return new Secret(readFileSync(path, 'utf8').trim());
+}
+
+/** Brings both databases up to the newest migration; answers the names of those applied. */
+export async function migrateAll(settings: Settings, log: Log): Promise<readonly string[]> {
+  const databases = await openDatabases(settings, log);
+  try {
+    const main = await migrate(databases.main, 'main');
+    const audit = await migrate(databases.audit, 'audit');
+    return [...main.map((name) => `main/${name}`), ...audit.map((name) => `audit/${name}`)];
+  } finally {
+    await databases.close();
+  }
+}
+
+/** Composes a process of all modules and starts its services. Reads like a table: this is the only file that knows every module. */
+export async function compose(options: CompositionOptions): Promise<Quittance> {
+  const { settings, config, log, services } = options;
+  const clock = options.clock ?? systemClock;
+  const random = options.random ?? systemRandom;
+  const secrets = options.secrets ?? processSecretSources(process.env);
+  checkMailConfig(config);
+  const databases = await openDatabases(settings, log);
+  const stops: (() => Promise<void>)[] = [databases.close];
+  try {
+    const { main: database } = databases;
+    await migrate(database, 'main');
+    await migrate(databases.audit, 'audit');
+    const keyProvider = keyProviderOf(settings);
+    const systemKeys = await loadSystemKeys(database, keyProvider);
+    const runs = (service: ServiceName): boolean => services.includes(service);
+    const kinds = [requestAdvance, taskRun, sweep, notificationSend, notificationSweep, replaySweep, auditVerify];
+    const jobs = await startJobs(database, kinds, log, { schedules: runs('scheduler'), supervises: runs('scheduler') });
+    stops.unshift(() => jobs.stop(stopGraceMs));
+
+    const audit = await createAudit({ database, auditDatabase: databases.audit, systemKeys, clock, jobs, log, config: config.audit });
+    const record = audit.record;
+    const vault = createVault({ database, keyProvider, systemKeys, clock });
+    const mapping = createMapping({ database, systemKeys, defaultCountry: config.identity.default_country });
+    const suppression = createSuppressionLedger({ database, systemKeys, clock });
+    const notify = createNotify({ clock, jobs });
+    const verification = createVerification({
+      systemKeys,
+      clock,
+      record,
+      codeMinutes: config.identity.code_minutes,
+      codeAttempts: config.identity.code_attempts,
+      sendCode: (tx, requestId, number) => notify(tx, { requestId, template: 'verification_code', recipient: 'subject', occasion: codeOccasion(number) }),
+    });
+    const connections = await createConnections({ database, clock, secrets, connectors, record, windowHours: config.requests.window_hours }, config.connections);
+    const facts = createNoticeFacts(database);
+    const sender = createNotificationSender({
+      database,
+      clock,
+      random,
+      jobs,
+      vault,
+      record,
+      mailer: config.mail === undefined ? undefined : createMailer({ smtpUrl: new Secret(resolveSecret(config.mail.smtp_url, '/mail/smtp_url', secrets)), from: config.mail.from }, log),
+      sender: { name: config.controller.name, contact: config.controller.contact },
+      dpo: config.controller.dpo,
+      codeMinutes: config.identity.code_minutes,
+      codeToSend: verification.codeToSend,
+      ...facts,
+    });
+    const orchestration: OrchestrationDeps = {
+      database,
+      clock,
+      random,
+      log,
+      jobs,
+      vault,
+      connections,
+      record,
+      notify,
+      noticesWait: sender.subjectWaits,
+      lookupMapping: mapping.lookup,
+      addSuppressions: suppression.add,
+      certificates: audit.certificates,
+      boundary: options.boundary ?? (() => undefined),
+      policy: {
+        approvalRequired: config.requests.approval === 'required',
+        graceMs: config.requests.grace_days * 24 * hourMs,
+        confirmAttemptsMax: config.requests.confirm_attempts,
+        controller: { name: config.controller.name, contact: config.controller.contact },
+      },
+    };
+    const advance = createAdvanceRequest(orchestration);
+    const runTask = createRunTask(orchestration);
+    if (database.kind === 'embedded') await freeLeases(database.read<OrchestrationTables>(), new Date(clock.now()));
+    if (runs('worker')) {
+      await jobs.work(requestAdvance, (data) => advance(data['request_id'] as RequestId));
+      await jobs.work(taskRun, (data) => runTask(data['task_id'] as TaskId));
+      await jobs.work(notificationSend, (data) => sender.send(data['notification_id'] ?? ''));
+      await jobs.work(notificationSweep, sender.sweep);
+      await jobs.work(replaySweep, createReplaySweep({ database, clock }));
+      await jobs.work(sweep, async () => void (await sweepDue(orchestration)));
+      stops.unshift(await audit.startWriter());
+      await sweepDue(orchestration, { lateMs: 0 });
+    }
+    if (runs('scheduler')) {
+      await jobs.schedule(sweep, '* * * * *');
+      await jobs.schedule(notificationSweep, '* * * * *');
+      await jobs.schedule(replaySweep, '17 3 * * *');
+      await jobs.schedule(auditVerify, '17 3 * * 0');
+    }
+
+    const operatorKey = operatorKeyOf(settings, random);
+    let url: string | undefined;
+    if (runs('http')) {
+      const keys: ApiKey[] = config.access.api_keys.map((each, index) => ({
+        name: each.name,
+        subjectVerified: each.subject_verified,
+        key: new Secret(resolveSecret(each.key, `/access/api_keys/${index}/key`, secrets)),
+      }));
+      if (operatorKey !== undefined) keys.push({ name: 'operator', subjectVerified: true, key: operatorKey });
+      const authenticate = createAuthenticate(keys);
+      const app = await createHttpServer(log, version);
+      const openRequest = createOpenRequest({
+        clock,
+        random,
+        jobs,
+        vault,
+        record,
+        startVerification: verification.start,
+        beforeCommit: () => orchestration.boundary('request.opening'),
+        defaultLaw: config.requests.default_law,
+        unverifiedDays: config.identity.unverified_days,
+      });
+      const actions = createRequestActions({ database, clock, jobs, record });
+      registerIntakeRoutes(app, {
+        database,
+        clock,
+        sources: createSources(config.sources, secrets, globalThis.fetch),
+        authenticate,
+        acceptRequest: createAcceptRequest({ database, clock, systemKeys, vault, openRequest, defaultCountry: config.identity.default_country }),
+        verifySubject: createVerifySubject({ database, verification, subjectVerified: actions.subjectVerified }),
+      });
+      registerRequestRoutes(app, { database, authenticate, actions });
+      registerOrchestrationRoutes(app, orchestration, authenticate);
+      registerConnectionRoutes(app, { connections, authenticate });
+      audit.registerRoutes(app, authenticate);
+      registerHealthRoutes(app, database, databases.audit);
+      await app.listen({ host: settings.host, port: settings.port });
+      stops.unshift(() => app.close());
+      const address = app.server.address();
+      const port = typeof address === 'object' && address !== null ? address.port : settings.port;
+      url = `http://${settings.host}:${port}`;
+    }
+    return {
+      url,
+      operatorKey,
+      audit,
+      connections,
+      mapping,
+      suppression,
+      sweep: () => sweepDue(orchestration, { lateMs: 0 }),
+      stop: async () => {
+        for (const stop of stops) await stop();
+      },
+    };
+  } catch (error) {
+    for (const stop of stops) await stop();
+    throw error;
+  }
+}

@@ -1,0 +1,86 @@
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Failure } from '../platform/failure.ts';
+import { createGuardedFetch, type GuardOptions } from './guarded-fetch.ts';
+
+let server: Server;
+let origin: string;
+let received: string[] = [];
+
+const answers: Readonly<Record<string, (reply: ServerResponse) => void>> = {
+  '/ok': (reply) => void reply.end('{"ok":true}'),
+  '/empty': (reply) => void reply.writeHead(204).end(),
+  '/redirect': (reply) => void reply.writeHead(308, { location: '/ok' }).end(),
+  '/hang': () => undefined,
+  '/stalled': (reply) => void reply.write('{"half'),
+  '/broken': (reply) => void reply.destroy(),
+  '/huge': (reply) => {
+    const part = Buffer.alloc(1024 * 1024);
+    for (let index = 0; index < 9; index += 1) reply.write(part);
+    reply.end();
+  },
+};
+
+beforeAll(async () => {
+  server = createServer((request, reply) => {
+    received.push(request.url ?? '');
+    answers[request.url ?? '']?.(reply);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(async () => {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+const guard = (options: Partial<GuardOptions> = {}): typeof fetch =>
+  createGuardedFetch({ egress: [origin], timeoutMs: 5000, signal: new AbortController().signal, acquire: async () => undefined, ...options });
+
+describe('createGuardedFetch', () => {
+  it('answers calls to a listed origin, with and without a body', async () => {
+    expect(await (await guard()(`${origin}/ok`)).json()).toEqual({ ok: true });
+    const empty = await guard()(`${origin}/empty`);
+    expect([empty.status, await empty.text()]).toEqual([204, '']);
+  });
+
+  it('refuses other origins before anything goes out, another port and a look-alike host too', async () => {
+    received = [];
+    for (const url of ['https://evil.example/ok', `http://127.0.0.1:1/ok`, `${origin.replace('127.0.0.1', '127.0.0.1.evil.example')}/ok`, `${origin.replace('http:', 'https:')}/ok`]) {
+      await expect(guard()(url)).rejects.toMatchObject({ code: 'EGRESS_FORBIDDEN' });
+    }
+    expect(received).toEqual([]);
+  });
+
+  it('never follows a redirect', async () => {
+    received = [];
+    const answer = await guard()(`${origin}/redirect`);
+    expect([answer.status, answer.headers.get('location'), received]).toEqual([308, '/ok', ['/redirect']]);
+  });
+
+  it.each(['/hang', '/stalled'])('ends a call to %s as VENDOR_TIMEOUT', async (path) => {
+    await expect(guard({ timeoutMs: 100 })(`${origin}${path}`).then(async (answer) => answer.text())).rejects.toMatchObject({ code: 'VENDOR_TIMEOUT' });
+  });
+
+  it('ends a broken connection as VENDOR_UNAVAILABLE and an oversized body as VENDOR_MALFORMED', async () => {
+    await expect(guard()(`${origin}/broken`)).rejects.toMatchObject({ code: 'VENDOR_UNAVAILABLE' });
+    await expect(guard()(`${origin}/huge`)).rejects.toMatchObject({ code: 'VENDOR_MALFORMED' });
+  });
+
+  it('makes no call without a place in the rate limit', async () => {
+    received = [];
+    const acquire = async (): Promise<void> => {
+      throw new Failure('VENDOR_RATE_LIMITED', 'No place', { retryAfterMs: 40 });
+    };
+    await expect(guard({ acquire })(`${origin}/ok`)).rejects.toMatchObject({ code: 'VENDOR_RATE_LIMITED', retryAfterMs: 40 });
+    expect(received).toEqual([]);
+  });
+
+  it('ends with its step', async () => {
+    const controller = new AbortController();
+    const call = guard({ signal: controller.signal })(`${origin}/hang`);
+    controller.abort();
+    await expect(call).rejects.toMatchObject({ code: 'VENDOR_UNAVAILABLE' });
+  });
+});

@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { pollAfterMs } from './follow-regulation.ts';
+
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+
+describe('the polling of a regulation', () => {
+  it.each([
+    ['a new one', 0, 5_000],
+    ['one of 59 s', 59_999, 5_000],
+    ['one of a minute', minuteMs, minuteMs],
+    ['one of ten minutes', 10 * minuteMs, minuteMs],
+    ['one of two hours', 2 * hourMs, 12 * minuteMs],
+    ['one of ten hours', 10 * hourMs, hourMs],
+    ['one of thirty days', 720 * hourMs, hourMs],
+    ['one that our clock sees in the future', -minuteMs, 5_000],
+  ])('looks at %s again after %d ms of age in %d ms', (_name, age, after) => {
+    expect(pollAfterMs(age)).toBe(after);
+  });
+
+  it('costs less than 800 calls in the thirty days that Segment allows itself', () => {
+    let calls = 0;
+    for (let age = 0; age < 720 * hourMs; age += pollAfterMs(age)) calls += 1;
+    expect(calls).toBeLessThan(800);
+  });
+});

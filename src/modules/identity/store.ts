@@ -1,0 +1,168 @@
+import { sql, type Insertable, type Kysely, type Selectable, type Transaction } from 'kysely';
+import type { Identifier } from '../../contract/identifiers.ts';
+import type { IdentifierId, RequestId } from '../../contract/ids.ts';
+import type { IdentityTables } from './tables.ts';
+
+type Db = Kysely<IdentityTables>;
+type Trx = Transaction<IdentityTables>;
+/** A sealed identifier as it is stored. */
+export type IdentityRow = Selectable<IdentityTables['subject_identity']>;
+/** A verification as it is stored. */
+export type VerificationRow = Selectable<IdentityTables['verification']>;
+/** One cell of the imported mapping. */
+export type MappingRow = Selectable<IdentityTables['identity_mapping']>;
+
+/** Stores a request's wrapped data key. */
+export async function insertKey(trx: Trx, row: { request_id: RequestId; master_key_id: string; wrapped: Buffer }): Promise<void> {
+  await trx.insertInto('request_key').values(row).execute();
+}
+
+/** Reads a request's key; `wrapped` is null once it was destroyed. */
+export async function findKey(db: Db, requestId: RequestId): Promise<Selectable<IdentityTables['request_key']> | undefined> {
+  return db.selectFrom('request_key').selectAll().where('request_id', '=', requestId).executeTakeFirst();
+}
+
+/** Keeps the key from being destroyed until the transaction ends; answers false when it is gone. */
+export async function holdKey(trx: Trx, requestId: RequestId): Promise<boolean> {
+  const row = await trx.selectFrom('request_key').select('wrapped').where('request_id', '=', requestId).forShare().executeTakeFirst();
+  return row !== undefined && row.wrapped !== null;
+}
+
+/** Destroys the key and deletes the sealed identifiers. */
+export async function destroyVault(trx: Trx, requestId: RequestId, at: Date): Promise<void> {
+  await trx
+    .updateTable('request_key')
+    .set({ wrapped: null, destroyed_at: at })
+    .where('request_id', '=', requestId)
+    .where('wrapped', 'is not', null)
+    .execute();
+  await trx.deleteFrom('subject_identity').where('request_id', '=', requestId).execute();
+}
+
+/** Stores an identifier, or merges `seen_in` into the one that is there; answers the stored row. */
+export async function upsertIdentity(trx: Trx, row: Insertable<IdentityTables['subject_identity']>): Promise<Pick<IdentityRow, 'id' | 'sealed'>> {
+  return trx
+    .insertInto('subject_identity')
+    .values(row)
+    .onConflict((conflict) =>
+      conflict.columns(['request_id', 'lookup']).doUpdateSet({
+        seen_in: sql<string[]>`(SELECT coalesce(array_agg(DISTINCT name ORDER BY name), '{}') FROM unnest(subject_identity.seen_in || excluded.seen_in) AS name)`,
+      }),
+    )
+    .returning(['id', 'sealed'])
+    .executeTakeFirstOrThrow();
+}
+
+/** Replaces the sealed value of an identifier. */
+export async function resealIdentity(trx: Trx, id: IdentifierId, sealed: Buffer): Promise<void> {
+  await trx.updateTable('subject_identity').set({ sealed }).where('id', '=', id).execute();
+}
+
+/** A request's identifiers in the order in which they were found. */
+export async function listIdentities(db: Db, requestId: RequestId): Promise<readonly IdentityRow[]> {
+  return db.selectFrom('subject_identity').selectAll().where('request_id', '=', requestId).orderBy('found_at').orderBy('id').execute();
+}
+
+/** More requests of one person than anyone has at once; a bound on what one look may cost. */
+const sameSubjectMax = 1000;
+
+/** Requests that were given every one of these lookups, oldest first (ids sort by time). */
+export async function requestsGiven(db: Db, lookups: readonly Buffer[]): Promise<readonly RequestId[]> {
+  const rows = await db
+    .selectFrom('subject_identity')
+    .select('request_id')
+    .where('lookup', 'in', [...lookups])
+    .where('found_by', '=', 'given')
+    .groupBy('request_id')
+    .having((has) => has(has.fn.countAll(), '=', lookups.length))
+    .orderBy('request_id')
+    .limit(sameSubjectMax)
+    .execute();
+  return rows.map((row) => row.request_id);
+}
+
+/** Stores cells of the mapping; those that are there already stay. */
+export async function insertMapping(trx: Trx, rows: readonly MappingRow[]): Promise<void> {
+  await trx
+    .insertInto('identity_mapping')
+    .values([...rows])
+    .onConflict((conflict) => conflict.columns(['row_id', 'kind', 'lookup']).doNothing())
+    .execute();
+}
+
+/** The ids of the mapping rows that hold any of these lookups, at most `limit`. */
+export async function mappingRowsWith(db: Db, lookups: readonly Buffer[], limit: number): Promise<readonly string[]> {
+  const rows = await db
+    .selectFrom('identity_mapping')
+    .select('row_id')
+    .distinct()
+    .where('lookup', 'in', [...lookups])
+    .orderBy('row_id')
+    .limit(limit)
+    .execute();
+  return rows.map((row) => row.row_id);
+}
+
+/** All cells of these mapping rows. */
+export async function mappingCells(db: Db, rowIds: readonly string[]): Promise<readonly MappingRow[]> {
+  return db
+    .selectFrom('identity_mapping')
+    .selectAll()
+    .where('row_id', 'in', [...rowIds])
+    .orderBy('row_id')
+    .orderBy('kind')
+    .execute();
+}
+
+/** Deletes whole mapping rows. */
+export async function deleteMapping(trx: Trx, rowIds: readonly string[]): Promise<void> {
+  await trx
+    .deleteFrom('identity_mapping')
+    .where('row_id', 'in', [...rowIds])
+    .execute();
+}
+
+/** Adds hashes to the suppression ledger; a hash that is there stays with the request that first added it. */
+export async function insertSuppressions(trx: Trx, rows: readonly Selectable<IdentityTables['suppression']>[]): Promise<void> {
+  await trx
+    .insertInto('suppression')
+    .values([...rows])
+    .onConflict((conflict) => conflict.column('hash').doNothing())
+    .execute();
+}
+
+/** Which of these hashes are in the ledger, in hex. */
+export async function suppressedAmong(db: Db, hashes: readonly Buffer[]): Promise<ReadonlySet<string>> {
+  const rows = await db
+    .selectFrom('suppression')
+    .select('hash')
+    .where('hash', 'in', [...hashes])
+    .execute();
+  return new Set(rows.map((row) => Buffer.from(row.hash).toString('hex')));
+}
+
+/** Starts a request's verification. */
+export async function insertVerification(trx: Trx, row: Pick<VerificationRow, 'request_id' | 'method' | 'sent_count' | 'expires_at'>): Promise<void> {
+  await trx
+    .insertInto('verification')
+    .values({ ...row, attempts: 0, verified_at: null })
+    .execute();
+}
+
+/** Reads a request's verification. */
+export async function findVerification(db: Db, requestId: RequestId): Promise<VerificationRow | undefined> {
+  return db.selectFrom('verification').selectAll().where('request_id', '=', requestId).executeTakeFirst();
+}
+
+/** Reads and locks a request's verification, so that two attempts at once are counted as two. */
+export async function lockVerification(trx: Trx, requestId: RequestId): Promise<VerificationRow | undefined> {
+  return trx.selectFrom('verification').selectAll().where('request_id', '=', requestId).forUpdate().executeTakeFirst();
+}
+
+/** Changes a request's verification. */
+export async function updateVerification(trx: Trx, requestId: RequestId, change: Partial<Omit<VerificationRow, 'request_id' | 'method'>>): Promise<void> {
+  await trx.updateTable('verification').set(change).where('request_id', '=', requestId).execute();
+}
+
+/** What an identifier is looked up by, in every table: its kind and its normal form. */
+export const lookupText = (identifier: Identifier): string => `${identifier.kind}:${identifier.value}`;

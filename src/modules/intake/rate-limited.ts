@@ -1,0 +1,26 @@
+import type { FastifyReply } from 'fastify';
+import type { Database } from '../../platform/db/database.ts';
+import { takePlace } from '../../platform/db/rate-limit.ts';
+import { Failure } from '../../platform/failure.ts';
+
+/** Takes one place in a limit of so many a minute. Fails with `RATE_LIMITED`, which says when to come back. */
+export async function takeMinutePlace(database: Database, name: string, perMinute: number): Promise<RatePlace> {
+  // A minute's worth at once: a sender that catches up after an outage is not turned away, one that never stops is.
+  const decision = await takePlace(database, name, { perSecond: perMinute / 60, burst: perMinute });
+  if (!decision.allowed) {
+    throw new Failure('RATE_LIMITED', `Only ${perMinute} a minute are taken here; wait as long as Retry-After says`, { retryAfterMs: decision.retryAfterMs });
+  }
+  return { perMinute, remaining: decision.remaining };
+}
+
+/** A place taken, and how many are left at once. */
+export interface RatePlace {
+  readonly perMinute: number;
+  readonly remaining: number;
+}
+
+/** Tells the limit to the caller, as draft-ietf-httpapi-ratelimit-headers-10 writes it. */
+export function tellRate(reply: FastifyReply, place: RatePlace): void {
+  void reply.header('ratelimit-policy', `"minute";q=${place.perMinute};w=60`);
+  void reply.header('ratelimit', `"minute";r=${place.remaining};t=60`);
+}

@@ -1,0 +1,142 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { FastifyReply, FastifyRequest, FastifySchemaCompiler } from 'fastify';
+import { z } from 'zod';
+import type { Clock } from '../../platform/clock.ts';
+import type { Database } from '../../platform/db/database.ts';
+import type { HttpServer } from '../../platform/http/server.ts';
+import type { Authenticate } from '../access/index.ts';
+import type { AcceptRequest } from './accept-request.ts';
+import { acceptedAnswerSchema } from './answers.ts';
+import { flatBodySchema, fullBodySchema } from './domain/bodies.ts';
+import { readIdempotencyKey } from './domain/idempotency-key.ts';
+import { badSignature, checkWindow } from './domain/signatures/signature.ts';
+import { createStandardWebhooks } from './domain/signatures/standard-webhooks.ts';
+import { takeMinutePlace, tellRate } from './rate-limited.ts';
+import type { Source } from './sources.ts';
+import type { VerifySubject } from './verify-subject.ts';
+
+/** What the routes need. */
+export interface IntakeRoutesDeps {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly sources: ReadonlyMap<string, Source>;
+  readonly authenticate: Authenticate;
+  readonly acceptRequest: AcceptRequest;
+  readonly verifySubject: VerifySubject;
+}
+
+/** Requests a minute for each API key, and for sources that do not exist: what a source has by default. */
+const defaultPerMinute = 600;
+
+/** These routes read the raw bytes themselves; the schemas are for the API's description. */
+const describedOnly: FastifySchemaCompiler<unknown> = () => (value: unknown) => ({ value });
+
+const bodySchema = z.union([flatBodySchema, fullBodySchema]);
+const answers = { 200: acceptedAnswerSchema.describe('The same message was accepted before; this is its first answer.'), 202: acceptedAnswerSchema };
+const parsesItself = { parsesItself: true } as const;
+
+/** Registers the routes by which requests and codes come in. */
+export function registerIntakeRoutes(app: HttpServer, deps: IntakeRoutesDeps): void {
+  const webhook = createWebhookHandler(deps);
+  app.post(
+    '/v1/intake/:source',
+    {
+      config: parsesItself,
+      validatorCompiler: describedOnly,
+      schema: { summary: 'Take in a signed privacy request', tags: ['intake'], params: z.object({ source: z.string() }), body: bodySchema, response: answers },
+    },
+    async (request, reply) => webhook(request.params.source, request, reply),
+  );
+  app.post(
+    '/v1/privacy-requests',
+    {
+      config: parsesItself,
+      validatorCompiler: describedOnly,
+      schema: {
+        summary: 'Open a privacy request',
+        tags: ['requests'],
+        security: [{ apiKey: [] }],
+        headers: z.object({ 'idempotency-key': z.string().optional().describe('The caller’s own id of this request; a repetition gets the first answer.') }),
+        body: bodySchema,
+        response: answers,
+      },
+    },
+    async (request, reply) => {
+      const operator = deps.authenticate(request);
+      const source = `api:${operator.name}`;
+      tellRate(reply, await takeMinutePlace(deps.database, source, defaultPerMinute));
+      const id = readIdempotencyKey(request.headers['idempotency-key']) ?? randomBytes(32).toString('hex');
+      const message = { source, id, body: request.rawBody, subjectVerified: operator.subjectVerified, right: 'erasure', jurisdiction: undefined } as const;
+      const accepted = await deps.acceptRequest(message);
+      return reply.code(accepted.status).send(accepted.answer);
+    },
+  );
+  registerVerificationRoute(app, deps);
+}
+
+type WebhookHandler = (name: string, request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
+
+function createWebhookHandler(deps: IntakeRoutesDeps): WebhookHandler {
+  // Nothing is signed with it: a source that does not exist is checked against it, and takes as long to be refused.
+  const nobody = createStandardWebhooks(randomBytes(32).toString('base64'), 'nobody');
+  return async (name, request, reply) => {
+    const message = { headers: request.headers, body: request.rawBody };
+    const source = deps.sources.get(name);
+    if (source === undefined) {
+      const bucket = createHash('sha256').update(name, 'utf8').digest('hex').slice(0, 2);
+      await takeMinutePlace(deps.database, `unknown-source:${bucket}`, defaultPerMinute);
+      await nobody(message, deps.clock.now());
+      throw badSignature();
+    }
+    const place = await takeMinutePlace(deps.database, `source:${name}`, source.config.rate_limit_per_minute);
+    const now = deps.clock.now();
+    const vouched = await source.verify(message, now);
+    checkWindow(vouched.signedAt, now, source.config.tolerance_seconds);
+    // Only to who signed: the headers would tell anybody else that the source exists.
+    tellRate(reply, place);
+    const accepted = await deps.acceptRequest({
+      source: name,
+      id: vouched.id,
+      body: request.rawBody,
+      subjectVerified: source.config.subject_verified,
+      right: source.config.right,
+      jurisdiction: source.config.jurisdiction,
+    });
+    return reply.code(accepted.status).send(accepted.answer);
+  };
+}
+
+const verificationBodySchema = z
+  .strictObject({
+    code: z.string().max(32).optional().describe('The eight digits that were sent; spaces and dashes are passed over.'),
+    send_again: z.literal(true).optional().describe('Asks for another code instead.'),
+  })
+  .refine((body) => (body.code === undefined) !== (body.send_again === undefined), 'must have either code or send_again');
+
+function registerVerificationRoute(app: HttpServer, deps: IntakeRoutesDeps): void {
+  app.post(
+    '/v1/privacy-requests/:id/verification',
+    {
+      schema: {
+        summary: 'Give the e-mailed code, or ask for another one',
+        tags: ['requests'],
+        params: z.object({ id: z.string().max(64) }),
+        body: verificationBodySchema,
+        response: {
+          200: z.object({ status: z.literal('verified') }),
+          202: z.object({ status: z.literal('accepted'), detail: z.string() }),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      tellRate(reply, await deps.verifySubject.takePlace(id));
+      if (request.body.code === undefined) {
+        await deps.verifySubject.sendAgain(id);
+        return reply.code(202).send({ status: 'accepted', detail: 'If a request with this id waits for a code, another one is on its way' });
+      }
+      await deps.verifySubject.submit(id, request.body.code);
+      return reply.code(200).send({ status: 'verified' });
+    },
+  );
+}

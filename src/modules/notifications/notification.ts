@@ -1,0 +1,64 @@
+import type { RequestId } from '../../contract/ids.ts';
+import type { Confirmation, Outcome, Residue, Verdict } from '../../contract/outcomes.ts';
+
+/** What can be said. */
+export type NotificationTemplate = 'verification_code' | 'closed' | 'dpo_manual_task' | 'dpo_deadline';
+/** Who it is said to: the person, or the data protection officer. */
+export type Recipient = 'subject' | 'dpo';
+
+/** Something to be said. */
+export interface NewNotification {
+  readonly requestId: RequestId;
+  readonly template: NotificationTemplate;
+  readonly recipient: Recipient;
+  /** One notification of a template for each: `code-1`, the time of the closure, the id of a manual task. */
+  readonly occasion: string;
+}
+
+/** Why a notification ended without being sent, or was not sent yet. */
+export type NotificationError =
+  /** The person gave no e-mail address, or no data protection officer is configured. */
+  | 'NO_ADDRESS'
+  | 'MAIL_NOT_CONFIGURED'
+  /** What it would say is no longer so: another code was sent, the task was settled, the request was opened again. */
+  | 'SUPERSEDED'
+  /** The mail server refused the address for good. */
+  | 'MAIL_REFUSED'
+  /** The mail server could not be reached, or did not accept the message yet; it is tried again. */
+  | 'MAIL_FAILED'
+  /** Tried for a week. */
+  | 'GAVE_UP'
+  /** The person's data was destroyed before the message could be sent. */
+  | 'KEY_DESTROYED';
+
+/** What a person is told when their request is closed. */
+export interface ClosureFacts {
+  readonly reference: string;
+  readonly verdict: Verdict;
+  /** ISO 8601. */
+  readonly closedAt: string;
+  readonly tasks: readonly {
+    /** The connection's name. */
+    readonly system: string;
+    readonly outcome: Outcome;
+    readonly confirmation: Confirmation | undefined;
+    readonly residue: readonly Residue[];
+  }[];
+  /** The certificate's bytes, attached; undefined when none was issued. */
+  readonly certificate: Buffer | undefined;
+}
+
+/** What the data protection officer is told of something that waits for them: ids and codes. */
+export interface ManualTaskFacts {
+  readonly reference: string;
+  readonly reasonCode: string;
+  /** The connection's name, when the task is about one. */
+  readonly system: string | undefined;
+}
+
+/** A message as it is handed to the mailer. */
+export interface MessageText {
+  readonly subject: string;
+  readonly text: string;
+  readonly attachments?: readonly { readonly filename: string; readonly content: Buffer; readonly contentType: string }[];
+}

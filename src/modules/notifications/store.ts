@@ -1,0 +1,99 @@
+import { sql, type Kysely, type Selectable, type Transaction } from 'kysely';
+import type { RequestId } from '../../contract/ids.ts';
+import type { NotificationError } from './notification.ts';
+import type { NotificationTables } from './tables.ts';
+
+type Db = Kysely<NotificationTables>;
+type Trx = Transaction<NotificationTables>;
+/** A notification as it is stored. */
+export type NotificationRow = Selectable<NotificationTables['notification']>;
+
+const after = (ms: number): ReturnType<typeof sql<Date>> => sql<Date>`now() + ${ms} * interval '1 millisecond'`;
+
+/** Stores a notification, due at once; answers false when the same was stored before. */
+export async function insertNotification(
+  trx: Trx,
+  row: Pick<NotificationRow, 'id' | 'request_id' | 'template' | 'recipient' | 'occasion' | 'created_at'>,
+): Promise<boolean> {
+  const stored = await trx
+    .insertInto('notification')
+    .values({ ...row, sent_at: null, error_code: null, wake_at: after(0) })
+    .onConflict((conflict) => conflict.columns(['request_id', 'template', 'occasion']).doNothing())
+    .returning('id')
+    .executeTakeFirst();
+  return stored !== undefined;
+}
+
+/** Takes a due notification for `leaseMs`, by the database's clock; undefined when it is not due, done, or somebody else's. */
+export async function claimNotification(db: Db, id: string, leaseMs: number): Promise<NotificationRow | undefined> {
+  return db
+    .updateTable('notification')
+    .set({ attempts: sql<number>`attempts + 1`, wake_at: after(leaseMs) })
+    .where('id', '=', id)
+    .where('wake_at', '<=', sql<Date>`now()`)
+    .returningAll()
+    .executeTakeFirst();
+}
+
+/** Marks it as sent; answers false when it was marked before. */
+export async function markSent(trx: Trx, id: string, at: Date): Promise<boolean> {
+  const row = await trx
+    .updateTable('notification')
+    .set({ sent_at: at, wake_at: null, error_code: null })
+    .where('id', '=', id)
+    .where('sent_at', 'is', null)
+    .returning('id')
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Ends it unsent; answers false when the claim of this attempt is no longer the newest. */
+export async function markSkipped(trx: Trx, claimed: NotificationRow, code: NotificationError): Promise<boolean> {
+  const row = await trx
+    .updateTable('notification')
+    .set({ wake_at: null, error_code: code })
+    .where('id', '=', claimed.id)
+    .where('sent_at', 'is', null)
+    .where('attempts', '=', claimed.attempts)
+    .returning('id')
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Puts it off; answers false when the claim of this attempt is no longer the newest. */
+export async function markRetry(trx: Trx, claimed: NotificationRow, code: NotificationError, delayMs: number): Promise<boolean> {
+  const row = await trx
+    .updateTable('notification')
+    .set({ wake_at: after(delayMs), error_code: code })
+    .where('id', '=', claimed.id)
+    .where('sent_at', 'is', null)
+    .where('attempts', '=', claimed.attempts)
+    .returning('id')
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Notifications whose time has come, the longest due first. */
+export async function dueNotifications(db: Db, limit: number): Promise<readonly string[]> {
+  const rows = await db
+    .selectFrom('notification')
+    .select('id')
+    .where('wake_at', '<=', sql<Date>`now()`)
+    .orderBy('wake_at')
+    .limit(limit)
+    .execute();
+  return rows.map((row) => row.id);
+}
+
+/** Whether anything is still to be said to the person of this request. */
+export async function subjectWaits(db: Db, requestId: RequestId): Promise<boolean> {
+  const row = await db
+    .selectFrom('notification')
+    .select('id')
+    .where('request_id', '=', requestId)
+    .where('recipient', '=', 'subject')
+    .where('wake_at', 'is not', null)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}

@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest';
+import type { Capabilities } from '../../../connector-kit/index.ts';
+import type { IdentifierId } from '../../../contract/ids.ts';
+import { planTasks, type PlannedConnection, type PlannedIdentifier } from './plan.ts';
+
+const capabilities = (change: Partial<Capabilities>): Capabilities => ({
+  erases: [],
+  locates: [],
+  actions: ['erase'],
+  isIdentityMap: false,
+  latencyMs: { typical: 1000, worst: 60_000 },
+  sanitization: 'clear',
+  limits: { concurrency: 1, callsPerSecond: 1, burst: 1 },
+  ...change,
+});
+const connection = (name: string, change: Partial<Capabilities>, after: string[] = []): PlannedConnection => ({ name, connector: name, action: 'erase', after, capabilities: capabilities(change) });
+const identifier = (id: string, kind: PlannedIdentifier['kind'], seenIn: string[] = []): PlannedIdentifier => ({ id: id as IdentifierId, kind, commitment: id, seenIn });
+
+const stripe = connection('stripe', { erases: ['stripe_customer'], locates: ['stripe_customer', 'email'] });
+const map = connection('segment', { erases: ['user_id'], locates: ['email', 'user_id'], isIdentityMap: true });
+
+test('each system is asked once for every identifier by which it erases', () => {
+  const tasks = planTasks([stripe], [identifier('a', 'stripe_customer', ['stripe']), identifier('b', 'stripe_customer'), identifier('c', 'email')], 100_000);
+  expect(tasks.map((task) => [task.identifierId, task.seenHere])).toEqual([['a', true], ['b', false]]);
+});
+
+test('a system that erases by nothing that the person has is searched by what it can be searched by, and not passed over', () => {
+  expect(planTasks([stripe], [identifier('c', 'email')], 100_000).map((task) => task.identifierKind)).toEqual(['email']);
+});
+
+test('the identity map comes after all other systems', () => {
+  const tasks = planTasks([map, stripe], [identifier('u', 'user_id'), identifier('a', 'stripe_customer')], 100_000);
+  expect(tasks.find((task) => task.connection === 'segment')?.afterConnections).toEqual(['stripe']);
+  expect(tasks.find((task) => task.connection === 'stripe')?.afterConnections).toEqual([]);
+});
+
+test("the latest safe start leaves the vendor's worst latency before the deadline", () => {
+  expect(planTasks([stripe], [identifier('a', 'stripe_customer')], 100_000)[0]?.latestSafeStart).toBe(40_000);
+});

