@@ -4,7 +4,7 @@ import { connectors } from './connectors/registry.ts';
 import type { RequestId, TaskId } from './contract/ids.ts';
 import { createAuthenticate, type ApiKey } from './modules/access/index.ts';
 import { createAudit, auditVerify, type Audit } from './modules/audit/index.ts';
-import { createConnections, registerConnectionRoutes, type Connections } from './modules/connections/index.ts';
+import { checkConnections, createConnections, registerConnectionRoutes, type Connections } from './modules/connections/index.ts';
 import { createMapping, createSuppressionLedger, createVault, createVerification, type Mapping, type SuppressionLedger } from './modules/identity/index.ts';
 import { createAcceptRequest, createReplaySweep, createSources, createVerifySubject, registerIntakeRoutes, replaySweep } from './modules/intake/index.ts';
 import { checkMailConfig, codeOccasion, createMailer, createNotificationSender, createNotify, notificationSend, notificationSweep } from './modules/notifications/index.ts';
@@ -123,6 +123,15 @@ function operatorKeyOf(settings: Settings, random: Random): Secret | undefined {
   const path = join(settings.dataDir, 'operator.key');
   if (!existsSync(path)) writeFileSync(path, `${random.bytes(32).toString('base64url')}\n`, { mode: 0o600 });
   return new Secret(readFileSync(path, 'utf8').trim());
+}
+
+/** Refuses a configuration that a start would refuse, without a database and without a call. Fails with `CONFIG_INVALID`. */
+export function checkConfig(config: ConfigDocument, secrets: SecretSources): void {
+  checkMailConfig(config);
+  checkConnections({ connectors, secrets }, config.connections);
+  createSources(config.sources, secrets, globalThis.fetch);
+  for (const [index, each] of config.access.api_keys.entries()) resolveSecret(each.key, `/access/api_keys/${index}/key`, secrets);
+  if (config.mail !== undefined) resolveSecret(config.mail.smtp_url, '/mail/smtp_url', secrets);
 }
 
 /** Brings both databases up to the newest migration; answers the names of those applied. */

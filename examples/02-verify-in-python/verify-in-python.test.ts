@@ -32,6 +32,9 @@ function askPython(what: string, paths: readonly string[]): Answer[] {
   return answer.stdout.trim().split('\n').map((line) => JSON.parse(line) as Answer);
 }
 
+const edit = (all: readonly LogRow[], seq: number, entry: Buffer, hash = leafHash(entry)) => all.map((row) => (row.seq === seq ? { seq, entry, hash } : row));
+const renumber = (all: readonly LogRow[]) => all.map((row, seq) => ({ ...row, seq }));
+
 describe.skipIf(!python)('the verifier in Python', () => {
   it('says of the sample what its README says, and of wrong use that it is wrong', () => {
     const sample = join(here, 'sample');
@@ -72,9 +75,7 @@ describe.skipIf(!python)('the verifier in Python', () => {
   it('agrees on an exported log, and on every kind of damage to it', async () => {
     const rows = makeRows(700);
     const heads = [signHead(rows, 256), signHead(rows, 700)];
-    const edit = (all: readonly LogRow[], seq: number, entry: Buffer, hash = leafHash(entry)) => all.map((row) => (row.seq === seq ? { seq, entry, hash } : row));
     const edited = Buffer.from(Buffer.from(rows[300]?.entry ?? []).toString('utf8').replace('erased', 'failed'));
-    const renumber = (all: readonly LogRow[]) => all.map((row, seq) => ({ ...row, seq }));
     const extra = { seq: 300, entry: makeEntry(300, Buffer.from(rows[299]?.hash ?? []).toString('hex'), { outcome: 'failed' }), hash: Buffer.alloc(32) };
     const inserted = [...rows.slice(0, 300), { ...extra, hash: leafHash(extra.entry) }, ...rows.slice(300)];
     const other = makeRows(700, {}, 'quittance.example/log/other');

@@ -17,6 +17,8 @@ import os
 import re
 import sys
 
+sys.dont_write_bytecode = True
+
 from tlog import Checkpoint, Key, Refused, Tree, from_base64, from_utf8, includes, leaf_hash, node_hash, parse_proof, sha256, tile_path
 
 FORMAT = "quittance-certificate/1"

@@ -270,4 +270,5 @@ CREATE TABLE audit_outbox (
   created_at timestamptz NOT NULL DEFAULT now(),
   delivered_at timestamptz
 );
+CREATE INDEX audit_outbox_of_request ON audit_outbox (request_id, id) WHERE request_id IS NOT NULL;
 CREATE INDEX audit_outbox_undelivered ON audit_outbox (id) WHERE delivered_at IS NULL;

@@ -1,5 +1,5 @@
 import canonicalize from 'canonicalize';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { makeCertificate, testNonce, testOrigin, testSigner } from '../../test/vectors/audit/make-log.ts';
 import { canonicalJson } from './canonical-json.ts';
@@ -123,7 +123,7 @@ describe('a certificate', () => {
     fc.assert(
       fc.property(fc.constantFrom(...names), fc.jsonValue(), (name, value) => {
         const text = canonicalJson({ ...parsed(), [name]: value });
-        return text === undefined || !verifyCertificate(Buffer.from(`${text}\n`), { keys }).ok;
+        return text === undefined || `${text}\n` === bytes.toString('utf8') || !verifyCertificate(Buffer.from(`${text}\n`), { keys }).ok;
       }),
     );
   });
@@ -131,7 +131,7 @@ describe('a certificate', () => {
 
 describe('canonical JSON', () => {
   it('is what RFC 8785 makes of the same value', () => {
-    const key = fc.string({ minLength: 1, maxLength: 8, unit: fc.constantFrom(...'azAZ09_-.$~!"\\') });
+    const key = fc.string({ minLength: 1, maxLength: 8, unit: fc.constantFrom('a', 'z', 'A', 'Z', '0', '9', '_', '-', '.', '$', '~', '!', '"', '\\') });
     const leaf = fc.oneof(fc.maxSafeInteger(), fc.boolean(), fc.constant(null), fc.string({ unit: 'grapheme' }));
     const { value } = fc.letrec((tie) => ({
       value: fc.oneof({ maxDepth: 4 }, leaf, fc.array(tie('value'), { maxLength: 4 }), fc.dictionary(key, tie('value'), { maxKeys: 5 })),

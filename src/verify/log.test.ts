@@ -20,6 +20,8 @@ function replaceRow(all: readonly LogRow[], seq: number, entry: Buffer): LogRow[
   return all.map((row) => (row.seq === seq ? { seq, entry, hash: leafHash(entry) } : row));
 }
 
+const headAge = (nowMs: number) => ({ heads: stored(500), headAge: { nowMs, maxMs: 60_000 } });
+
 const row = (seq: number): LogRow => rows[seq] as LogRow;
 
 describe('verifying a log', () => {
@@ -112,7 +114,6 @@ describe('verifying a log', () => {
 
   it('refuses when rows have waited too long for a head, and not before', async () => {
     const written = Date.UTC(2026, 10, 1) + 500_000;
-    const headAge = (nowMs: number) => ({ heads: stored(500), headAge: { nowMs, maxMs: 60_000 } });
     expect(await verify(rows, headAge(written + 60_001))).toMatchObject({ ok: false, check: 'head-age', seq: 500 });
     expect(await verify(rows, headAge(written + 60_000))).toMatchObject({ ok: true, signedSize: 500 });
   });
@@ -147,10 +148,11 @@ describe('verifying a log', () => {
   });
 });
 
+const check = (files: Map<string, Buffer>) => verifyFolder(async (path) => files.get(path), { trust });
+
 describe('verifying an exported log', () => {
   const heads = [256, 700].map((size) => signHead(rows, size));
   const folder = () => makeFolder(rows, heads);
-  const check = (files: Map<string, Buffer>) => verifyFolder(async (path) => files.get(path), { trust });
 
   it('accepts an intact one', async () => {
     expect(await check(folder())).toMatchObject({ ok: true, size: 700, origin: testOrigin, grade: 'signed_head' });

@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { testOrigin, testSigner } from '../../test/vectors/audit/make-log.ts';
 import { openCheckpoint, parseCheckpoint, signCheckpoint } from './checkpoint.ts';

@@ -17,7 +17,6 @@ export type CheckName =
   | 'signature'
   | 'index'
   | 'inclusion'
-  | 'consistency'
   | 'policy'
   | 'timestamp'
   | 'disclosure'

@@ -11,6 +11,7 @@ const company = '+12025550100';
 const phone: Identifier = { kind: 'phone', value: '+12025550111' };
 const email: Identifier = { kind: 'email', value: 'ada@example.com' };
 const bystander = '+12025550177';
+const urlOf = (input: string | URL | Request): string => (typeof input === 'string' ? input : input instanceof URL ? input.href : input.url);
 const profileOf = (value: string): Identifier => ({ kind: 'twilio_profile', value });
 
 interface Planted {
@@ -44,6 +45,12 @@ const effectsOf = (type: string): number => vendor.effects.filter((each) => each
 function task(identifier: Identifier, others: readonly Identifier[] = [], more: Partial<Parameters<typeof createTestContext>[0]> = {}): TestContext {
   return createTestContext({ egress: [vendor.url], identifier, identifiers: [identifier, ...others], seenHere: true, ...more });
 }
+/** A deployment that answers by the method alone. */
+const always =
+  (answer: (method: string | undefined) => Response) =>
+  (): typeof fetch =>
+  async (_input, init) =>
+    answer(init?.method);
 const erase = async (test: TestContext, more: object = {}): Promise<ErasureRun> => eraseToEnd(connect(more), test, { onWait: vendor.advance, stepsMax: 5000 });
 const confirm = async (test: TestContext, run: ErasureRun, more: object = {}): Promise<ConfirmResult> => connect(more).confirm(test.step({ cursor: run.cursor, attempt: 1 }));
 
@@ -67,8 +74,8 @@ describe('a person with many messages', () => {
     expect(effectsOf('message.deleted')).toBe(count);
     const lists = vendor.calls.filter(({ method }) => method === 'GET').length;
     const deletions = vendor.calls.filter(({ method }) => method === 'DELETE').length;
-    // 12 lists, of which one has 40 pages; each kill may repeat one page, or the receipts of one batch.
-    expect(lists).toBeLessThanOrEqual(51 + killAt.size);
+    // 12 lists, of which one has 40 pages, then again without the chat user, empty; each kill may repeat one page, or the receipts of one batch.
+    expect(lists).toBeLessThanOrEqual(63 + killAt.size);
     expect(deletions).toBeGreaterThanOrEqual(count);
     expect(deletions).toBeLessThanOrEqual(count + 10 * (killAt.size + 1));
     expect(await confirm(test, run)).toEqual({ state: 'absent' });
@@ -108,15 +115,45 @@ describe('what Twilio says and does not do', () => {
     expect(effectsOf('message.deleted')).toBe(0);
   });
 
+  it('counts nothing twice and deletes only what is left when a person sends it on after a refused credential', async () => {
+    plant({ bulk: { to: phone.value, from: company, count: 25 } });
+    vendor.fault({ kind: 'status', method: 'DELETE', status: 401 });
+    const test = task(phone);
+    await expect(erase(test)).rejects.toMatchObject({ code: 'CONNECTION_AUTH' });
+    expect(effectsOf('message.deleted')).toBe(9);
+    const run = await erase(test);
+    expect(run.result).toMatchObject({ state: 'done', outcome: 'erased', counts: { message: 16 } });
+    expect(effectsOf('message.deleted')).toBe(25);
+    expect(vendor.calls.filter(({ method }) => method === 'DELETE')).toHaveLength(26);
+  });
+
+  it('takes in what arrives while it deletes', async () => {
+    plant({ messages: [{ to: phone.value, from: company }] });
+    let arrived = false;
+    const run = await erase(
+      task(phone, [], {
+        wrapFetch: (guarded) => async (input, init) => {
+          if (init?.method === 'DELETE' && !arrived) {
+            arrived = true;
+            plant({ messages: [{ to: company, from: phone.value, body: 'one more' }] });
+          }
+          return guarded(input, init);
+        },
+      }),
+    );
+    expect(run.result).toMatchObject({ state: 'done', outcome: 'erased', counts: { message: 2 } });
+    expect(dump()['messages']).toEqual([]);
+  });
+
   it('does not take a 404 of something that is not Twilio for a deletion', async () => {
-    const wrapFetch = (): typeof fetch => async () => new Response('no route', { status: 404 });
+    const wrapFetch = always(() => new Response('no route', { status: 404 }));
     await expect(connect().erase(task(phone, [], { wrapFetch }).step({ cursor: null, attempt: 1 }))).rejects.toMatchObject({ code: 'VENDOR_MALFORMED' });
   });
 
   it('does not follow the link of a page to another host, nor in circles', async () => {
     const urls: string[] = [];
     const wrapFetch = (): typeof fetch => async (input) => {
-      urls.push(String(input));
+      urls.push(urlOf(input));
       return Response.json({ calls: [], next_page_uri: 'https://elsewhere.example/2010-04-01/again.json', page: 0 });
     };
     await expect(connect().erase(task(phone, [], { wrapFetch }).step({ cursor: null, attempt: 1 }))).rejects.toMatchObject({ code: 'VENDOR_MALFORMED' });
@@ -191,12 +228,12 @@ describe('a unified profile', () => {
 
   it('leads to its identifiers and is led to by them, and a new one is found by the read-back of the number', async () => {
     const [id = ''] = plant({ profiles: [{ identifiers: { phone: [phone.value], email: ['Ada@Example.com'] } }] }).profiles;
-    expect(await connect().locate(task(phone).plain, [phone])).toEqual({ found: [{ identifier: profileOf(id), via: phone, confidence: 1 }], knows: [phone] });
+    expect(await connect().locate(task(phone).plain, [phone])).toEqual({ found: [{ identifier: profileOf(id), via: phone, confidence: 1 }], knows: [] });
     const second = await connect().locate(task(phone).plain, [phone, profileOf(id)]);
-    expect(second.found).toEqual([{ identifier: email, via: profileOf(id), confidence: 1 }]);
-    const test = task(phone);
+    expect(second).toEqual({ found: [{ identifier: email, via: profileOf(id), confidence: 1 }], knows: [profileOf(id)] });
+    const test = task(phone, [], { seenHere: false });
     const run = await erase(test);
-    expect(run.result).toMatchObject({ state: 'done', outcome: 'already_absent' });
+    expect(run.result).toMatchObject({ state: 'done', outcome: 'nothing_matched' });
     expect(await confirm(test, run)).toEqual({ state: 'present', found: [profileOf(id)] });
   });
 
@@ -222,11 +259,23 @@ describe('a unified profile', () => {
     expect(await confirm(test, run, literal)).toEqual({ state: 'absent' });
   });
 
+  it('that the literal endpoint redirects goes to a person, not followed', async () => {
+    const literal = { profiles: 'literal', literal_profile_url: `${vendor.url}/{ProfileSid}.json` };
+    const methods: (string | undefined)[] = [];
+    const wrapFetch = (): typeof fetch => async (_input, init) => {
+      methods.push(init?.method);
+      return new Response(null, { status: 308, headers: { location: `${vendor.url}/PR2.json` } });
+    };
+    const run = await erase(task(profileOf('PR1'), [], { wrapFetch }), literal);
+    expect(run.result).toMatchObject({ state: 'operator', code: 'SUBJECT_AMBIGUOUS' });
+    expect(methods).toEqual(['GET']);
+  });
+
   it('is not claimed erased where nobody answers at the literal endpoint, and only attested where reading is refused', async () => {
     const literal = { profiles: 'literal', literal_profile_url: `${vendor.url}/2010-04-01/Accounts/{AccountSid}/Profiles/{ProfileSid}.json` };
     const nowhere = await erase(task(profileOf('PR1'), [], { seenHere: false }), literal);
     expect(nowhere.result).toMatchObject({ state: 'done', outcome: 'nothing_matched' });
-    const wrapFetch = (): typeof fetch => async (_input, init) => new Response(null, { status: init?.method === 'GET' ? 405 : 204 });
+    const wrapFetch = always((method) => new Response(null, { status: method === 'GET' ? 405 : 204 }));
     const test = task(profileOf('PR1'), [], { wrapFetch });
     const run = await erase(test, literal);
     expect(run.result).toMatchObject({ state: 'done', outcome: 'erased' });
@@ -253,7 +302,7 @@ describe('what is sent', () => {
     const sent: SentRequest[] = [];
     const wrapFetch = (guarded: typeof fetch): typeof fetch => async (input, init) => {
       const headers = new Headers(init?.headers);
-      sent.push({ method: init?.method ?? 'GET', url: String(input), body: typeof init?.body === 'string' ? init.body : undefined, contentType: headers.get('content-type') ?? undefined });
+      sent.push({ method: init?.method ?? 'GET', url: urlOf(input), body: typeof init?.body === 'string' ? init.body : undefined, contentType: headers.get('content-type') ?? undefined });
       return guarded(input, init);
     };
     const all = [phone, email, profileOf(id)];

@@ -6,18 +6,18 @@ import { foldRegulation, standingResidue } from './fold-regulation.ts';
 import { readRegulation } from './public-api.ts';
 import { searchProfiles } from './search-profiles.ts';
 
+const secondMs = 1000;
 const minuteMs = 60_000;
 const hourMs = 3_600_000;
 /** A regulation that is not found this soon after its creation may only not be visible yet. */
 const visibleMs = 10 * minuteMs;
 
 /**
- * When to look at a regulation again, given how long it has run: every 5 s in the first minute, every minute in the first ten, then a tenth of
- * its age up to once an hour. Most end in hours, some in weeks (30 days is Segment's own limit for its stores).
+ * When to look at a regulation again, given how long it has run: after a tenth of its age, but at least a second and at most an hour. Most end
+ * in hours, some in weeks (30 days is Segment's own limit for its stores); one that ends at once is seen at once.
  */
 export function pollAfterMs(ageMs: number): number {
-  if (ageMs < minuteMs) return 5_000;
-  return Math.min(hourMs, Math.max(minuteMs, Math.floor(ageMs / 10)));
+  return Math.min(hourMs, Math.max(secondMs, Math.floor(ageMs / 10)));
 }
 
 /** Makes the regulation's id durable before anything else can go wrong, and asks to come back. */

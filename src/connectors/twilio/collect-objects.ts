@@ -25,9 +25,9 @@ export async function collectObjects(run: EraseRun, from: Collecting): Promise<C
     const page = await readSource(run, source, state);
     const stopped = page === undefined ? undefined : await collectPage(run, source, page.rows, state);
     if (stopped !== undefined) return stopped;
-    const { phase, round, base } = state;
+    const { phase, round, base, sweep } = state;
     const next = page?.next;
-    state = { phase, round, base, source: next === undefined ? state.source + 1 : state.source, ...(next === undefined ? {} : { page: next }), at: 0, sub: 0 };
+    state = { phase, round, base, sweep, source: next === undefined ? state.source + 1 : state.source, ...(next === undefined ? {} : { page: next }), at: 0, sub: 0 };
     const mustYield = await run.keep(state);
     if (mustYield && sources[state.source] !== undefined) return state;
   }
@@ -47,6 +47,8 @@ async function readSource(run: EraseRun, source: Source, state: Collecting): Pro
     case 'conversations':
       return readPage(gateway, conversationsOf(source), membershipSchema, options);
     case 'user': {
+      // Read once only: reading what was deleted is refused when it comes too often (70005).
+      if (state.sweep.number > 0) return undefined;
       const user = await findUser(run.gateway, source.identity, run.context.now());
       return { rows: user === undefined ? [] : [user] };
     }

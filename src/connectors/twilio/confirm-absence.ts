@@ -62,7 +62,9 @@ function inOrder(own: Identifier, identifiers: readonly Identifier[]): readonly 
 
 async function seeAddress(context: EraseContext, gateway: TwilioGateway, memory: MemoryApi | undefined, identifier: Identifier): Promise<readonly Identifier[]> {
   const seen: Identifier[] = [];
-  if (await holdsObjects(gateway, identifier, context.now())) seen.push(identifier);
+  // The chat user of another identifier is that one's task's to read, so that not every task reads what was deleted.
+  const withUser = keyOf(identifier) === keyOf(context.identifier);
+  if (await holdsObjects(gateway, identifier, { withUser, now: context.now() })) seen.push(identifier);
   if (memory === undefined || (identifier.kind !== 'phone' && identifier.kind !== 'email')) return seen;
   const holders = await holdersOf(memory, await memory.stores(), identifier);
   return [...seen, ...holders.map(({ profile }): Identifier => ({ kind: 'twilio_profile', value: profile }))];
@@ -76,7 +78,11 @@ async function seeProfile(
   target: Target | undefined,
 ): Promise<'present' | 'absent' | 'unreadable'> {
   const { value } = context.identifier;
-  if (config.profiles === 'literal') return seeLiteral(gateway, config, value, context.now());
+  if (config.profiles === 'literal') {
+    const sight = await seeLiteral(gateway, config, value, context.now());
+    // A redirect says that it lives on elsewhere.
+    return sight === 'moved' ? 'present' : sight;
+  }
   if (memory === undefined) return 'absent';
   if (target !== undefined) {
     const traces = await findTraces(memory, target, context.action, context.now());

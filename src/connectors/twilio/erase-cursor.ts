@@ -4,7 +4,7 @@ import { countsSchema } from '../../contract/outcomes.ts';
 
 /**
  * A task that a person sent on anew begins without a cursor while its worklist still holds what was settled before. `round` is how many
- * objects those were: it marks the references of this run, so that what the vendor shows again is deleted again. `base` are their counts.
+ * objects those were: it marks the references of this run, so that what the vendor shows again is deleted again. `base` counts the deleted.
  */
 const run = { round: z.int().nonnegative(), base: countsSchema };
 
@@ -17,9 +17,13 @@ const targetSchema = z.strictObject({
 /** The Memory profile that a task is about. */
 export type Target = z.output<typeof targetSchema>;
 
+/** Which time the lists are read, from 0, and how many objects were settled before: a sweep that adds none is the last. */
+const sweepSchema = z.strictObject({ number: z.int().nonnegative(), settled: z.int().nonnegative() });
+
 const collectingSchema = z.strictObject({
   phase: z.literal('collecting'),
   ...run,
+  sweep: sweepSchema,
   /** Which list is being read, of those that `sourcesOf` names. */
   source: z.int().nonnegative(),
   /** The page, as path and query; the first when absent. */
@@ -47,6 +51,9 @@ export type CollectingProfile = z.output<typeof profileSchema>;
 const deletingSchema = z.strictObject({
   phase: z.literal('deleting'),
   ...run,
+  /** Of a number or an address. */
+  sweep: sweepSchema.optional(),
+  /** Of a profile. */
   target: targetSchema.optional(),
   /** When the vendor first said that something is not final yet, and when to ask again. Milliseconds since the epoch. */
   notFinalSince: z.int().optional(),

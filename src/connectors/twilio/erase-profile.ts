@@ -60,19 +60,20 @@ const outcomeOf = (context: EraseContext): { readonly outcome: 'erased' | 'anony
 
 type Found = { readonly target: Target | undefined } | { readonly result: EraseResult };
 
+const askPerson = (detail: string): Found => ({ result: { state: 'operator', code: 'SUBJECT_AMBIGUOUS', detail, counts: {}, residue: [] } });
+
 /** Finds the profile and sees that it is this person's alone. */
 async function findTarget({ context, config }: EraseRun, memory: MemoryApi): Promise<Found> {
-  const ask = (detail: string): Found => ({ result: { state: 'operator', code: 'SUBJECT_AMBIGUOUS', detail, counts: {}, residue: [] } });
   const resolved = new Set(context.identifiers.filter(({ kind }) => kind === 'twilio_profile').map(({ value }) => value));
   const found = await findProfile(memory, context.identifier.value, resolved, context.now());
   if (found === undefined) return { target: undefined };
-  if (found.kind === 'moved') return ask('The profile was merged into one that was not resolved to this person');
+  if (found.kind === 'moved') return askPerson('The profile was merged into one that was not resolved to this person');
   const { store, id } = found;
   const answer = await memory.readIdentifiers(store, id);
   if (answer.kind === 'absent') return { target: undefined };
-  if (answer.kind === 'moved') return ask('The profile was merged into one that was not resolved to this person');
+  if (answer.kind === 'moved') return askPerson('The profile was merged into one that was not resolved to this person');
   const identifiers = expectOk(answer, context.now());
-  if (holdsSomebodyElse(config, context, identifiers.map(({ value }) => value))) return ask('The profile also holds identifiers that were not resolved to this person');
+  if (holdsSomebodyElse(config, context, identifiers.map(({ value }) => value))) return askPerson('The profile also holds identifiers that were not resolved to this person');
   return { target: { store, id, identifiers: [...identifiers] } };
 }
 

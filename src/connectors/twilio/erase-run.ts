@@ -40,9 +40,14 @@ export function totalOf(counts: Counts): number {
 
 /** Begins a run: what the worklist has settled already belongs to earlier ones. */
 export async function startRun(context: EraseContext): Promise<{ readonly round: number; readonly base: Counts }> {
+  const { deleted } = await context.worklist.summary();
+  return { round: await countSettled(context), base: deleted };
+}
+
+/** How many objects the worklist has seen gone, whatever the run. */
+export async function countSettled(context: EraseContext): Promise<number> {
   const { deleted, absent } = await context.worklist.summary();
-  const base = addCounts(deleted, absent);
-  return { round: totalOf(base), base };
+  return totalOf(deleted) + totalOf(absent);
 }
 
 /** A worklist reference, told apart from the same object's in an earlier run. */

@@ -22,7 +22,7 @@ export async function findProfile(memory: MemoryApi, id: string, resolved: Reado
         expectOk(answer, now);
         return { kind: 'profile', store, id: current };
       }
-      if (answer.to === undefined || !resolved.has(answer.to) || merges === mergesMax) return { kind: 'moved' };
+      if (answer.to === undefined || !resolved.has(answer.to) || !isMemoryProfile(answer.to) || merges === mergesMax) return { kind: 'moved' };
       current = answer.to;
     }
   }

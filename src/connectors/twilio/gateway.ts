@@ -174,7 +174,7 @@ function toFetch(config: TwilioConfig, request: SdkRequest, authorization: strin
   const target = new URL(uri);
   const base = target.hostname === 'conversations.twilio.com' ? config.hosts.conversations : config.hosts.api;
   for (const [name, value] of pairs(params)) target.searchParams.append(name, value);
-  const webhook = (request.headers as Record<string, string> | undefined)?.['X-Twilio-Webhook-Enabled'];
+  const webhook = request.headers?.['X-Twilio-Webhook-Enabled'];
   const form = method.toLowerCase() === 'post' ? new URLSearchParams(pairs(data)).toString() : undefined;
   return {
     url: `${base}${target.pathname}${target.search}`,

@@ -34,8 +34,9 @@ export const twilioConnector: Connector<TwilioConfig> = {
       // A message may take 14 days to become final (20009), and cannot be deleted before.
       latencyMs: { typical: minuteMs, worst: 15 * dayMs },
       sanitization: 'clear',
-      // Twilio limits concurrent calls, 100 as a rule, and publishes no rate. A task makes 10 at a time; the account's own traffic needs room.
-      limits: { concurrency: 4, callsPerSecond: 100, burst: 100 },
+      // Twilio limits concurrent calls and publishes no rate (429 and 20429 are about concurrency). A task makes 10 at a time: 40 in all,
+      // which at its usual answer times stay under 200 a second. A look-up of one number takes up to 14.
+      limits: { concurrency: 4, callsPerSecond: 200, burst: 200 },
     };
   },
   egress: (config) => {

@@ -10,9 +10,15 @@ import { createMemoryApi, isMemoryProfile, type MemoryApi } from './memory-api.t
 import { readPage } from './read-page.ts';
 import { sourcesOf, type Source } from './sources.ts';
 
-/** Says whether Twilio holds any message, call, conversation or chat user under a number or an address. Stops at the first that it finds. */
-export async function holdsObjects(gateway: TwilioGateway, identifier: Identifier, now: number): Promise<boolean> {
-  for (const source of sourcesOf(identifier)) if (await holdsAny(gateway, source, now)) return true;
+/**
+ * Says whether Twilio holds any message, call, conversation or chat user under a number or an address. Stops at the first that it finds.
+ * `withUser: false` leaves the chat user out: it is read by its identity, and reading what was deleted too often is refused (70005).
+ */
+export async function holdsObjects(gateway: TwilioGateway, identifier: Identifier, options: { readonly withUser: boolean; readonly now: number }): Promise<boolean> {
+  for (const source of sourcesOf(identifier)) {
+    if (source.list === 'user' && !options.withUser) continue;
+    if (await holdsAny(gateway, source, options.now)) return true;
+  }
   return false;
 }
 
@@ -46,7 +52,8 @@ export async function holdersOf(memory: MemoryApi, stores: readonly string[], { 
 /**
  * Looks a person up by everything known, changing nothing. A number or address that one profile holds leads to it with confidence 1; one
  * that several hold may be shared by several people, so it leads to them with 0.5, and what they hold besides is not taken for the
- * person's. The account's own numbers lead nowhere.
+ * person's. The account's own numbers lead nowhere. A number or address that nothing but a profile holds is not among those known: it is the
+ * profile's id that is, and that has the task, so that the number's own task does not call absent what was never under it.
  */
 export async function locatePerson(context: ConnectorContext, config: TwilioConfig, known: readonly Identifier[]): Promise<LocateResult> {
   const gateway = createTwilioGateway(config, context);
@@ -58,7 +65,7 @@ export async function locatePerson(context: ConnectorContext, config: TwilioConf
     if (!given.has(key) && !found.has(key) && !isOwn(config, located.identifier)) found.set(key, located);
   };
   const subjects = known.filter((each) => !isOwn(config, each));
-  for (const each of subjects) if (await holdsObjects(gateway, each, context.now())) knows.set(keyOf(each), each);
+  for (const each of subjects) if (await holdsObjects(gateway, each, { withUser: true, now: context.now() })) knows.set(keyOf(each), each);
   if (config.profiles === 'literal') {
     for (const each of subjects) {
       if (each.kind === 'twilio_profile' && (await seeLiteral(gateway, config, each.value, context.now())) === 'present') knows.set(keyOf(each), each);
@@ -81,7 +88,6 @@ async function locateInMemory(
   for (const each of known) {
     const profiles = await holdersOf(memory, stores, each);
     holders.set(keyOf(each), profiles);
-    if (profiles.length > 0) knows.set(keyOf(each), each);
     for (const { profile } of profiles) add({ identifier: { kind: 'twilio_profile', value: profile }, via: each, confidence: profiles.length === 1 ? 1 : 0.5 });
   }
   for (const each of known) {

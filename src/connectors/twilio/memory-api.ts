@@ -61,8 +61,12 @@ export function createMemoryApi(config: TwilioConfig, gateway: TwilioGateway, co
     return { kind: 'ok', value: parsed.data };
   };
   const change = async (method: 'PATCH' | 'DELETE', url: string, body?: unknown): Promise<Answer<unknown>> => gateway.send({ method, url, ...(body === undefined ? {} : { body }) });
+  let stores = config.memory_store_ids;
   return {
-    stores: async () => config.memory_store_ids ?? (await listStores(async (url) => expectOk(await ask(storesSchema, { method: 'GET', url }), context.now()), root)),
+    stores: async () => {
+      stores ??= await listStores(async (url) => expectOk(await ask(storesSchema, { method: 'GET', url }), context.now()), root);
+      return stores;
+    },
     lookUp: async (store, identifier) => {
       const answer = await ask(lookupSchema, { method: 'POST', url: `${root}/Stores/${store}/Profiles/Lookup`, body: identifier });
       return [...new Set(expectOk(answer, context.now()).profiles)];
@@ -96,7 +100,7 @@ export function createMemoryApi(config: TwilioConfig, gateway: TwilioGateway, co
   };
 }
 
-async function listStores(read: (url: string) => Promise<z.output<typeof storesSchema>>, root: string): Promise<readonly string[]> {
+async function listStores(read: (url: string) => Promise<z.output<typeof storesSchema>>, root: string): Promise<string[]> {
   const all: string[] = [];
   let token: string | undefined;
   for (let pages = 0; pages < storePagesMax; pages += 1) {

@@ -2,6 +2,7 @@ import type { AuditEntry } from '../../contract/audit-entry.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { SystemKeys } from '../../platform/crypto/system-keys.ts';
 import type { Database, Tx } from '../../platform/db/database.ts';
+import { isFailure } from '../../platform/failure.ts';
 import type { HttpServer } from '../../platform/http/server.ts';
 import type { Jobs } from '../../platform/jobs/jobs.ts';
 import { describeError, type Log } from '../../platform/log.ts';
@@ -52,8 +53,17 @@ export async function createAudit(deps: AuditDeps): Promise<Audit> {
   const signer = createNoteSigner(deps.config.origin, deps.systemKeys.get('audit-signing'));
   const writer = createLogWriter({ main, audit, signer });
   const onAlert = async (alert: AuditAlert): Promise<void> => {
-    if (alert.kind === 'failed') log.error({ check: alert.refusal.check, seq: alert.refusal.seq }, 'the audit log failed its verification');
-    else log.error({ last_run_at: alert.lastRunAt }, 'the audit log was not verified for more than a week');
+    switch (alert.kind) {
+      case 'failed':
+        log.error({ check: alert.refusal.check, seq: alert.refusal.seq }, 'the audit log failed its verification');
+        break;
+      case 'overdue':
+        log.error({ last_run_at: alert.lastRunAt }, 'the audit log was not verified for more than a week');
+        break;
+      case 'unwritable':
+        log.error({ detail: alert.detail }, 'nothing more is written to the audit log');
+        break;
+    }
     await deps.onAlert?.(alert);
   };
   const verification = createAuditLogVerification({ main, audit, signer, formerKeys: [], writer, clock, onAlert });
@@ -82,10 +92,13 @@ export async function createAudit(deps: AuditDeps): Promise<Audit> {
         log,
         checkpointMs: deps.config.checkpoint_seconds * 1000,
         checkOverdue: verification.checkOverdue,
-        onFailure: (error) => log.error({ err: describeError(error) }, 'the audit log is not being written'),
+        onFailure: async (error) => {
+          log.error({ err: describeError(error) }, 'the audit log is not being written');
+          if (isFailure(error) && error.code === 'AUDIT_INVALID') await onAlert({ kind: 'unwritable', detail: error.detail });
+        },
       });
       return running.stop;
     },
-    registerRoutes: (app, authenticate) => registerAuditRoutes(app, { audit, signer, verification, authenticate }),
+    registerRoutes: (app, authenticate) => registerAuditRoutes(app, { main, audit, signer, verification, authenticate }),
   };
 }

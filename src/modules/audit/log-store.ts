@@ -44,7 +44,7 @@ export async function claimLog(audit: Database, origin: string): Promise<Claim> 
     const { rows } = await sql<{ log_id: number; epoch: number }>`SELECT log_id, epoch FROM audit.claim(${origin})`.execute(tablesOf(tx));
     const row = rows[0];
     if (row === undefined) throw new Error('The audit log could not be claimed');
-    return { logId: row.log_id, epoch: Number(row.epoch) };
+    return { logId: row.log_id, epoch: row.epoch };
   });
 }
 
@@ -73,7 +73,7 @@ export async function findLog(db: Db, origin: string): Promise<number | undefine
 /** Gives the size of the log and the hash of its last row. */
 export async function lastRow(db: Db, logId: number): Promise<{ readonly size: number; readonly hash: Buffer } | undefined> {
   const row = await db.selectFrom('audit.log_row').select(['seq', 'hash']).where('log_id', '=', logId).orderBy('seq', 'desc').limit(1).executeTakeFirst();
-  return row === undefined ? undefined : { size: Number(row.seq) + 1, hash: Buffer.from(row.hash) };
+  return row === undefined ? undefined : { size: row.seq + 1, hash: Buffer.from(row.hash) };
 }
 
 /** Gives those of the events that are in the log already. */
@@ -85,7 +85,7 @@ export async function appendedAmong(db: Db, eventIds: readonly string[]): Promis
 /** Finds a row by its event. */
 export async function rowOfEvent(db: Db, eventId: string): Promise<LogRow | undefined> {
   const row = await db.selectFrom('audit.log_row').select(['seq', 'entry', 'hash']).where('event_id', '=', eventId).executeTakeFirst();
-  return row === undefined ? undefined : { seq: Number(row.seq), entry: row.entry, hash: row.hash };
+  return row === undefined ? undefined : { seq: row.seq, entry: row.entry, hash: row.hash };
 }
 
 /** Reads rows by ascending `seq`, `from` included. */
@@ -98,7 +98,7 @@ export async function readRows(db: Db, logId: number, from: number, limit: numbe
     .orderBy('seq')
     .limit(limit)
     .execute();
-  return rows.map((row) => ({ seq: Number(row.seq), entry: row.entry, hash: row.hash }));
+  return rows.map((row) => ({ seq: row.seq, entry: row.entry, hash: row.hash }));
 }
 
 /** Rows read at a time by a whole pass over the log. */
@@ -146,19 +146,19 @@ export function createLevelReader(db: Db, logId: number): LevelReader {
 /** Reads the largest signed head. */
 export async function newestCheckpoint(db: Db, logId: number): Promise<StoredCheckpoint | undefined> {
   const row = await db.selectFrom('audit.checkpoint').select(['size', 'root', 'note']).where('log_id', '=', logId).orderBy('size', 'desc').limit(1).executeTakeFirst();
-  return row === undefined ? undefined : { size: Number(row.size), root: Buffer.from(row.root), note: row.note };
+  return row === undefined ? undefined : { size: row.size, root: Buffer.from(row.root), note: row.note };
 }
 
 /** Reads all signed heads by ascending size. */
 export async function allCheckpoints(db: Db, logId: number): Promise<readonly StoredCheckpoint[]> {
   const rows = await db.selectFrom('audit.checkpoint').select(['size', 'root', 'note']).where('log_id', '=', logId).orderBy('size').execute();
-  return rows.map((row) => ({ size: Number(row.size), root: Buffer.from(row.root), note: row.note }));
+  return rows.map((row) => ({ size: row.size, root: Buffer.from(row.root), note: row.note }));
 }
 
 /** Reads all hashes of full tiles, as `level:index` to hex. */
 export async function allTileHashes(db: Db, logId: number): Promise<ReadonlyMap<string, string>> {
   const rows = await db.selectFrom('audit.tile_hash').select(['level', 'index', 'hash']).where('log_id', '=', logId).execute();
-  return new Map(rows.map((row) => [`${row.level}:${Number(row.index)}`, Buffer.from(row.hash).toString('hex')]));
+  return new Map(rows.map((row) => [`${row.level}:${row.index}`, Buffer.from(row.hash).toString('hex')]));
 }
 
 /** Records what a verification found. */

@@ -43,3 +43,9 @@ export async function insertStatement(trx: Transaction<AuditOutboxTables>, row: 
 export async function newestStatement(db: Kysely<AuditOutboxTables>, requestId: string): Promise<AuditOutboxTables['certificate_statement'] | undefined> {
   return db.selectFrom('certificate_statement').selectAll().where('request_id', '=', requestId).orderBy('event_id', 'desc').limit(1).executeTakeFirst();
 }
+
+/** What was recorded about one request, in order, and whether the log holds it yet. */
+export async function entriesOfRequest(db: Kysely<AuditOutboxTables>, requestId: string): Promise<readonly { readonly entry: unknown; readonly logged: boolean }[]> {
+  const rows = await db.selectFrom('audit_outbox').select(['entry', 'delivered_at']).where('request_id', '=', requestId).orderBy('id').execute();
+  return rows.map((row) => ({ entry: row.entry, logged: row.delivered_at !== null }));
+}

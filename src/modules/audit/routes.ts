@@ -1,14 +1,19 @@
 import { z } from 'zod';
+import { auditEntrySchema } from '../../contract/audit-entry.ts';
+import { parseId } from '../../contract/ids.ts';
 import { Failure } from '../../platform/failure.ts';
 import type { Database } from '../../platform/db/database.ts';
 import type { HttpServer } from '../../platform/http/server.ts';
 import { parseTilePath, tileWidth, type NoteSigner } from '../../verify/index.ts';
 import type { Authenticate } from '../access/index.ts';
+import { entriesOfRequest } from './outbox-store.ts';
 import { createPublishedLog } from './read-published.ts';
+import type { AuditOutboxTables } from './tables.ts';
 import type { AuditLogVerification } from './verify-audit-log.ts';
 
 /** What the audit routes need. */
 export interface AuditRoutesDeps {
+  readonly main: Database;
   readonly audit: Database;
   readonly signer: NoteSigner;
   readonly verification: AuditLogVerification;
@@ -53,6 +58,25 @@ export function registerAuditRoutes(app: HttpServer, deps: AuditRoutesDeps): voi
       return reply.type('application/octet-stream').header('cache-control', lasting).send(bytes);
     },
   );
+  app.get(
+    '/v1/privacy-requests/:id/timeline',
+    {
+      schema: {
+        summary: 'Read what happened to a request: its entries of the audit log, in order',
+        tags: ['requests', 'audit'],
+        security,
+        params: z.object({ id: z.string().max(64) }),
+        response: { 200: z.object({ items: z.array(z.looseObject({ type: z.string(), at: z.string(), logged: z.boolean().describe('Whether the log holds it yet') })) }) },
+      },
+    },
+    async (request) => {
+      deps.authenticate(request);
+      const id = parseId('request', request.params.id);
+      const entries = id === undefined ? [] : await entriesOfRequest(deps.main.read<AuditOutboxTables>(), id);
+      if (entries.length === 0) throw new Failure('NOT_FOUND', 'There is no such request');
+      return { items: entries.map(({ entry, logged }) => ({ ...auditEntrySchema.parse(entry), logged })) };
+    },
+  );
   app.post(
     '/v1/audit/verification',
     {
@@ -60,7 +84,7 @@ export function registerAuditRoutes(app: HttpServer, deps: AuditRoutesDeps): voi
         summary: 'Verify the audit log now',
         tags: ['audit'],
         security,
-        body: z.strictObject({ from_checkpoint: z.string().max(100_000).optional() }).optional(),
+        body: z.strictObject({ from_checkpoint: z.string().max(100_000).optional() }).nullish(),
         response: { 200: resultSchema },
       },
     },

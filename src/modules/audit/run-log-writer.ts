@@ -12,7 +12,7 @@ export interface RunLogWriterDeps {
   /** Alerts when the log was not verified for too long; called once a day by the process that writes. */
   readonly checkOverdue: () => Promise<boolean>;
   /** Hears of a failure once, and again only after a success in between: the log cannot be written or signed. */
-  readonly onFailure: (error: unknown) => void;
+  readonly onFailure: (error: unknown) => Promise<void>;
 }
 
 /** A running loop. */
@@ -68,7 +68,7 @@ export function runLogWriter(deps: RunLogWriterDeps): RunningLogWriter {
         await turn();
         failing = false;
       } catch (error) {
-        if (!failing) deps.onFailure(error);
+        if (!failing) await deps.onFailure(error);
         failing = true;
       }
       if (stopping) return;

@@ -34,7 +34,11 @@ export interface VerifyAuditLogDeps {
 }
 
 /** Why a person must look at the log. */
-export type AuditAlert = { readonly kind: 'failed'; readonly refusal: Refusal } | { readonly kind: 'overdue'; readonly lastRunAt: string | undefined };
+export type AuditAlert =
+  | { readonly kind: 'failed'; readonly refusal: Refusal }
+  | { readonly kind: 'overdue'; readonly lastRunAt: string | undefined }
+  /** Nothing is written or signed any more, since the log does not continue what was signed. Requests go on; certificates wait. */
+  | { readonly kind: 'unwritable'; readonly detail: string };
 
 /** How to verify. */
 export interface VerifyAuditLogOptions {
@@ -128,7 +132,10 @@ export function createAuditLogVerification(deps: VerifyAuditLogDeps): AuditLogVe
     const logId = await findLog(deps.audit.read<AuditLogTables>(), origin);
     if (logId === undefined) throw new Failure('NOT_FOUND', `There is no audit log ${origin} in the audit database`);
     const result = await verifyStored(deps, logId, options);
-    if (result.ok && unsigned !== undefined) throw unsigned;
+    if (result.ok && unsigned !== undefined) {
+      await deps.onAlert({ kind: 'unwritable', detail: unsigned.detail });
+      throw unsigned;
+    }
     const finishedAt = deps.clock.now();
     await insertVerification(deps.audit, {
       log_id: logId,

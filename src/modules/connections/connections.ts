@@ -150,7 +150,17 @@ export async function createConnections(deps: ConnectionsDeps, config: Readonly<
 
 const commonKeys = ['connector', 'after', 'action', 'concurrency', 'calls_per_second', 'timeout_seconds', 'window_hours'];
 
-function bind(deps: ConnectionsDeps, name: string, config: ConnectionConfig): ConfiguredConnection {
+/**
+ * Refuses what `createConnections` would refuse, without a database and without a call: for who checks a configuration before a start.
+ * Fails with `CONFIG_INVALID`.
+ */
+export function checkConnections(deps: Pick<ConnectionsDeps, 'connectors' | 'secrets'>, config: Readonly<Record<string, ConnectionConfig>>): void {
+  for (const [name, each] of Object.entries(config)) readConfig(deps, name, each);
+  refuseBadOrder(new Map(Object.entries(config)));
+}
+
+/** Finds a connection's connector and parses what it wants. */
+function readConfig(deps: Pick<ConnectionsDeps, 'connectors' | 'secrets'>, name: string, config: ConnectionConfig): { readonly connector: Connector; readonly parsed: unknown; readonly capabilities: Capabilities } {
   const at = `/connections/${name}`;
   const connector = deps.connectors[config.connector];
   if (connector === undefined) {
@@ -165,7 +175,12 @@ function bind(deps: ConnectionsDeps, name: string, config: ConnectionConfig): Co
   if (!capabilities.actions.includes(config.action)) {
     throw new Failure('CONFIG_INVALID', `${at}/action: this connector can only ${capabilities.actions.join(' or ')}`);
   }
-  const egress = connector.egress(parsed.data);
+  return { connector, parsed: parsed.data, capabilities };
+}
+
+function bind(deps: ConnectionsDeps, name: string, config: ConnectionConfig): ConfiguredConnection {
+  const { connector, parsed, capabilities } = readConfig(deps, name, config);
+  const egress = connector.egress(parsed);
   const callsPerSecond = config.calls_per_second ?? capabilities.limits.callsPerSecond;
   const limit = { perSecond: callsPerSecond, burst: Math.max(1, Math.min(capabilities.limits.burst, Math.ceil(callsPerSecond))) };
   const hourMs = 3_600_000;
@@ -180,7 +195,7 @@ function bind(deps: ConnectionsDeps, name: string, config: ConnectionConfig): Co
     concurrency: config.concurrency ?? capabilities.limits.concurrency,
     callsPerSecond,
     windowMs: config.window_hours === undefined ? Math.max(deps.windowHours * hourMs, capabilities.latencyMs.worst) : config.window_hours * hourMs,
-    connection: connector.connect(parsed.data),
+    connection: connector.connect(parsed),
     context: ({ signal, stepEndsAt }) => ({
       signal,
       now: deps.clock.now,
@@ -201,7 +216,7 @@ function bind(deps: ConnectionsDeps, name: string, config: ConnectionConfig): Co
 }
 
 /** Refuses `after` that names nothing or runs in a circle, which would wait for ever. */
-function refuseBadOrder(byName: ReadonlyMap<string, ConfiguredConnection>): void {
+function refuseBadOrder(byName: ReadonlyMap<string, { readonly after: readonly string[] }>): void {
   const visit = (name: string, path: readonly string[]): void => {
     if (path.includes(name)) throw new Failure('CONFIG_INVALID', `/connections/${name}/after: the connections ${[...path, name].join(' → ')} wait for each other`);
     for (const before of byName.get(name)?.after ?? []) {

@@ -1,2 +1,2 @@
-export { createConnections, type Admission, type ConfiguredConnection, type Connections, type ConnectionStatus } from './connections.ts';
+export { checkConnections, createConnections, type Admission, type ConfiguredConnection, type Connections, type ConnectionStatus } from './connections.ts';
 export { registerConnectionRoutes } from './routes.ts';

@@ -7,7 +7,7 @@ import { endedStatuses, findRequest, lockRequest, moveRequest, openAmong, outsid
 import { closeRequest, lookAfterEnded } from './close-request.ts';
 import type { OrchestrationDeps } from './deps.ts';
 import { taskRun } from './jobs.ts';
-import { openManualTask } from './manual-tasks.ts';
+import { openManualTask, settleRequestTasks } from './manual-tasks.ts';
 import { resolveRequest } from './resolve-request.ts';
 import { tasksOf, updateTask } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
@@ -122,13 +122,24 @@ async function resolveOrWait(deps: OrchestrationDeps, request: RequestCore): Pro
   }
 }
 
+/**
+ * Lets the plan run, or has a person approve it first: where the policy says so, and wherever an identifier is not proven to be the person's
+ * own. A code proves the address that it was sent to, not the telephone number or the customer id beside it, and those may be somebody else's.
+ */
 async function startExecuting(deps: OrchestrationDeps, request: RequestCore): Promise<void> {
   await deps.database.transaction(async (tx) => {
     const current = await lockRequest(tablesOf<RequestTables>(tx), request.id);
     if (current === undefined || current.status !== 'planned') return;
     const now = deps.clock.now();
-    const to = deps.policy.approvalRequired ? 'awaiting_approval' : 'executing';
-    await moveRequest(tx, deps, current, { to, at: now, change: { wake_at: new Date(now + openLookMs) } });
+    const unproven = (await deps.vault.describe(request.id, tx)).some((each) => each.confidence < 1);
+    const to = deps.policy.approvalRequired || unproven ? 'awaiting_approval' : 'executing';
+    await moveRequest(tx, deps, current, {
+      to,
+      at: now,
+      ...(unproven ? { entry: { reason_code: 'unproven_identifier' } } : {}),
+      change: { wake_at: new Date(now + openLookMs) },
+    });
+    if (unproven) await openManualTask(deps, tx, { requestId: request.id, taskId: null, code: 'SUBJECT_AMBIGUOUS' });
     await deps.jobs.send(tx, requestAdvance, { request_id: request.id });
   });
 }
@@ -154,6 +165,7 @@ async function followTasks(deps: OrchestrationDeps, request: RequestCore): Promi
     const now = deps.clock.now();
     const tasks = await tasksOf(trx, request.id);
     if (current.planned_at === null) return resumeResolution(deps, tx, current, now);
+    await settleRequestTasks(deps, tx, request.id, 'approved');
     const settledIds = new Set(tasks.filter((task) => task.status === 'settled' || task.status === 'manual').map((task) => task.id));
     for (const task of tasks) {
       if (task.status !== 'waiting' || !task.after.every((id) => settledIds.has(id))) continue;

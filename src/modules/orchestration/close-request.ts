@@ -7,6 +7,7 @@ import { lockRequest, moveRequest, outsideId, readCertificate, requestAdvance, u
 import type { OrchestrationDeps } from './deps.ts';
 import { requestVerdict } from './domain/request-verdict.ts';
 import { taskRun } from './jobs.ts';
+import { settleRequestTasks } from './manual-tasks.ts';
 import { advanceSoon } from './run-task.ts';
 import { makeStatement } from './statement.ts';
 import { tasksOf, updateTask } from './task-store.ts';
@@ -149,6 +150,7 @@ async function shred(deps: OrchestrationDeps, request: RequestCore): Promise<voi
     const trx = tablesOf<OrchestrationTables>(tx);
     const current = await lockRequest(tablesOf<RequestTables>(tx), request.id);
     if (current === undefined || current.wake_at === null) return;
+    await settleRequestTasks(deps, tx, request.id, 'ended');
     const taskIds = (await tasksOf(trx, request.id)).map((task) => task.id);
     if (taskIds.length > 0) {
       await trx.deleteFrom('work_item').where('task_id', 'in', taskIds).execute();

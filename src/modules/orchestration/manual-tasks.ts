@@ -55,6 +55,17 @@ export async function openManualTask(
   await deps.notify(tx, { requestId: about.requestId, template: 'dpo_manual_task', recipient: 'dpo', occasion: id });
 }
 
+/** Settles what was open about a request as a whole, once its own move (an approval, its end) has answered it. */
+export async function settleRequestTasks(deps: Pick<OrchestrationDeps, 'clock'>, tx: Tx, requestId: RequestId, how: 'approved' | 'ended'): Promise<void> {
+  await tablesOf<OrchestrationTables>(tx)
+    .updateTable('manual_task')
+    .set({ settled_at: new Date(deps.clock.now()), settled_how: how, remind_at: null })
+    .where('request_id', '=', requestId)
+    .where('task_id', 'is', null)
+    .where('settled_at', 'is', null)
+    .execute();
+}
+
 /** Reminds the data protection officer of what has waited for another day; answers how many were reminded of. */
 export async function remindOfManualTasks(deps: OrchestrationDeps): Promise<number> {
   return deps.database.transaction(async (tx) => {

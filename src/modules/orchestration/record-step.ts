@@ -111,6 +111,7 @@ async function recordConfirm(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vau
   let verdict = afterConfirm(result, {
     outcome: task.outcome,
     identifier: own,
+    erases: deps.connections.get(task.connection).capabilities.erases,
     confirmCount: task.confirm_count,
     confirmAttemptsMax: deps.policy.confirmAttemptsMax,
     revisitAt: task.revisit_at?.getTime(),

@@ -8,7 +8,7 @@ export interface IncomingRequest {
   readonly source: string;
   /** The caller's own id of this request: webhook id or idempotency key. */
   readonly sourceId: string;
-  /** SHA-256 of the body, to tell a repetition from another request under the same id. */
+  /** A keyed hash of the body, to tell a repetition from another request under the same id. */
   readonly payloadHash: Buffer;
   readonly right: Right;
   /** ISO 3166: `DE`, `US-CA`. */

@@ -1,6 +1,6 @@
 import type { ConfirmResult, EraseResult } from '../../../connector-kit/index.ts';
 import type { ErrorCode, Retry } from '../../../contract/errors.ts';
-import type { Identifier } from '../../../contract/identifiers.ts';
+import type { Identifier, IdentifierKind } from '../../../contract/identifiers.ts';
 import type { Confirmation, Outcome } from '../../../contract/outcomes.ts';
 
 /**
@@ -58,6 +58,8 @@ const presentWaitMaxMs = 3_600_000;
 export interface ConfirmFacts {
   readonly outcome: Outcome;
   readonly identifier: Identifier;
+  /** Kinds by which this system erases: what is found under one of them has, or gets, a task of its own. */
+  readonly erases: readonly IdentifierKind[];
   /** How often it was read back and found before. */
   readonly confirmCount: number;
   readonly confirmAttemptsMax: number;
@@ -80,9 +82,10 @@ export function afterConfirm(result: ConfirmResult, facts: ConfirmFacts): Verdic
     case 'later':
       return { to: 'confirming', wakeInMs: Math.max(0, result.afterMs) };
     case 'present': {
-      const own = result.found.length === 0 || result.found.some((each) => each.kind === facts.identifier.kind && each.value === facts.identifier.value);
-      // What is found under other identifiers has, or gets, tasks of its own; this task's object is gone.
-      if (!own) return settled('verified_absent');
+      // Only what has a task of its own is not this task's matter; anything else that is still there is.
+      const isOther = (each: Identifier): boolean =>
+        facts.erases.includes(each.kind) && !(each.kind === facts.identifier.kind && each.value === facts.identifier.value);
+      if (result.found.length > 0 && result.found.every(isOther)) return settled('verified_absent');
       if (facts.confirmCount + 1 >= facts.confirmAttemptsMax) return { to: 'manual', code: 'STILL_PRESENT', confirmation: 'unconfirmed' };
       return { to: 'confirming', wakeInMs: Math.min(presentWaitMaxMs, presentWaitMs * 2 ** facts.confirmCount), countsConfirm: true };
     }

@@ -9,6 +9,8 @@ export interface SettledTask {
 
 /** Outcomes that leave the person's wish undone in that system. */
 const undone: readonly Outcome[] = ['failed', 'unsupported', 'skipped_by_operator'];
+/** Reasons for residue that leave the person's wish undone, or leave open whether it is: no law and no mere delay keeps this data. */
+const undoneResidue: readonly string[] = ['unsupported', 'destination_state_unknown'];
 /** Outcomes that found nothing to do. */
 const empty: readonly Outcome[] = ['nothing_matched', 'already_absent'];
 
@@ -17,7 +19,7 @@ const empty: readonly Outcome[] = ['nothing_matched', 'already_absent'];
  * A request in which nothing was erased anywhere says `nothing_held`, never `fulfilled`.
  */
 export function requestVerdict(tasks: readonly SettledTask[]): Verdict {
-  if (tasks.some((task) => undone.includes(task.outcome) || task.confirmation === 'unconfirmed' || task.residue.some((each) => each.why === 'unsupported'))) {
+  if (tasks.some((task) => undone.includes(task.outcome) || task.confirmation === 'unconfirmed' || task.residue.some((each) => undoneResidue.includes(each.why)))) {
     return 'partially_fulfilled';
   }
   if (tasks.every((task) => empty.includes(task.outcome))) return 'nothing_held';

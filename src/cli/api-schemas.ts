@@ -1,0 +1,103 @@
+import { z } from 'zod';
+import { confirmationSchema, countsSchema, outcomeSchema, requestStatusSchema, residueSchema, verdictSchema } from '../contract/outcomes.ts';
+
+const identifierSchema = z.object({ kind: z.string(), commitment: z.string() });
+
+/** A request, as far as the command line shows it. */
+export const requestSchema = z.object({
+  id: z.string(),
+  reference: z.string(),
+  status: requestStatusSchema,
+  right: z.string(),
+  law: z.string(),
+  source: z.string(),
+  verdict: verdictSchema.nullable(),
+  reason_code: z.string().nullable(),
+  duplicate_of: z.string().nullable(),
+  received_at: z.string(),
+  verified_at: z.string().nullable(),
+  due_at: z.string(),
+  closed_at: z.string().nullable(),
+});
+/** A request, as far as the command line shows it. */
+export type Request = z.infer<typeof requestSchema>;
+
+/** A task, as far as the command line shows it. */
+export const taskSchema = z.object({
+  id: z.string(),
+  system: z.string(),
+  identifier: identifierSchema,
+  action: z.string(),
+  status: z.enum(['waiting', 'erasing', 'confirming', 'settled', 'manual']),
+  outcome: outcomeSchema.nullable(),
+  confirmation: confirmationSchema.nullable(),
+  counts: countsSchema,
+  residue: z.array(residueSchema),
+  progress: z.object({ done: z.int(), total: z.int().nullable() }).nullable(),
+  error_code: z.string().nullable(),
+  attempts: z.int(),
+  wake_at: z.string().nullable(),
+});
+/** A task, as far as the command line shows it. */
+export type Task = z.infer<typeof taskSchema>;
+
+/** A plan, as far as the command line draws it. */
+export const planSchema = z.object({
+  preview: z.boolean(),
+  identifiers: z.array(z.object({ id: z.string(), kind: z.string(), commitment: z.string(), found_by: z.string(), via: z.string().nullable(), seen_in: z.array(z.string()) })),
+  tasks: z.array(
+    z.object({
+      system: z.string(),
+      identifier: identifierSchema,
+      action: z.string(),
+      decision: z.string(),
+      after: z.array(z.string()),
+      seen_here: z.boolean(),
+      status: z.string().nullable(),
+      outcome: z.string().nullable(),
+    }),
+  ),
+});
+/** A plan, as far as the command line draws it. */
+export type Plan = z.infer<typeof planSchema>;
+
+/** What was opened by an intake. */
+export const acceptedSchema = z.object({ id: z.string(), reference: z.string(), status: z.string(), due_at: z.string() });
+
+/** A page of requests. */
+export const requestListSchema = z.object({ items: z.array(requestSchema), next_cursor: z.string().nullable() });
+
+/** The tasks of a request. */
+export const taskListSchema = z.object({ items: z.array(taskSchema) });
+
+/** What waits for a person. */
+export const manualTaskListSchema = z.object({
+  items: z.array(z.object({ id: z.string(), request_id: z.string(), task_id: z.string().nullable(), reason_code: z.string(), opened_at: z.string(), settled_how: z.string().nullable() })),
+});
+
+/** The configured connections. */
+export const connectionListSchema = z.object({
+  items: z.array(
+    z.object({
+      name: z.string(),
+      connector: z.string(),
+      title: z.string(),
+      state: z.string(),
+      consecutive_failures: z.int(),
+      concurrency: z.int(),
+      calls_per_second: z.number(),
+      egress: z.array(z.string()),
+    }),
+  ),
+});
+
+/** What a verification of the audit log found. */
+export const auditResultSchema = z.object({
+  ok: z.boolean(),
+  size: z.int().optional(),
+  signed_size: z.int().optional(),
+  grade: z.string().optional(),
+  check: z.string().optional(),
+  message: z.string().optional(),
+  seq: z.int().optional(),
+});

@@ -1,0 +1,91 @@
+import { buildApplication, buildRouteMap, text_en, type Application } from '@stricli/core';
+import { version } from '../version.ts';
+import { describeThrown, exitCodeOf } from './command-error.ts';
+import { command as auditExport } from './commands/audit/export/command.ts';
+import { command as auditVerify } from './commands/audit/verify/command.ts';
+import { command as certificateSave } from './commands/certificate/save/command.ts';
+import { command as certificateVerify } from './commands/certificate/verify/command.ts';
+import { command as configCheck } from './commands/config/check/command.ts';
+import { command as connectionList } from './commands/connection/list/command.ts';
+import { command as connectionResume } from './commands/connection/resume/command.ts';
+import { command as connectionSuspend } from './commands/connection/suspend/command.ts';
+import { command as connectorCheck } from './commands/connector/check/command.ts';
+import { command as connectorList } from './commands/connector/list/command.ts';
+import { command as manualTaskList } from './commands/manual-task/list/command.ts';
+import { command as manualTaskSettle } from './commands/manual-task/settle/command.ts';
+import { command as mappingImport } from './commands/mapping/import/command.ts';
+import { command as migrate } from './commands/migrate/command.ts';
+import { command as requestApprove } from './commands/request/approve/command.ts';
+import { command as requestCreate } from './commands/request/create/command.ts';
+import { command as requestList } from './commands/request/list/command.ts';
+import { command as requestPlan } from './commands/request/plan/command.ts';
+import { command as requestReject } from './commands/request/reject/command.ts';
+import { command as requestRetry } from './commands/request/retry/command.ts';
+import { command as requestShow } from './commands/request/show/command.ts';
+import { command as requestWatch } from './commands/request/watch/command.ts';
+import { command as requestWithdraw } from './commands/request/withdraw/command.ts';
+import { command as serve } from './commands/serve/command.ts';
+import { command as suppressionCheck } from './commands/suppression/check/command.ts';
+import type { CliContext } from './context.ts';
+
+const routes = {
+  serve,
+  request: buildRouteMap({
+    routes: {
+      create: requestCreate,
+      show: requestShow,
+      list: requestList,
+      plan: requestPlan,
+      approve: requestApprove,
+      reject: requestReject,
+      withdraw: requestWithdraw,
+      retry: requestRetry,
+      watch: requestWatch,
+    },
+    aliases: { cancel: 'withdraw' },
+    docs: { brief: 'Open privacy requests, read them and act on them' },
+  }),
+  manualTask: buildRouteMap({ routes: { list: manualTaskList, settle: manualTaskSettle }, docs: { brief: 'See and settle what waits for a person' } }),
+  certificate: buildRouteMap({ routes: { verify: certificateVerify, save: certificateSave }, docs: { brief: 'Save certificates, and verify them offline' } }),
+  audit: buildRouteMap({ routes: { verify: auditVerify, export: auditExport }, docs: { brief: 'Verify and export the audit log' } }),
+  connector: buildRouteMap({ routes: { list: connectorList, check: connectorCheck }, docs: { brief: 'See the connectors in use and check that they reach their vendors' } }),
+  connection: buildRouteMap({ routes: { list: connectionList, suspend: connectionSuspend, resume: connectionResume }, docs: { brief: 'See, suspend and resume configured connections' } }),
+  suppression: buildRouteMap({ routes: { check: suppressionCheck }, docs: { brief: 'Find people who were erased, in a restore or an import' } }),
+  mapping: buildRouteMap({ routes: { import: mappingImport }, docs: { brief: 'Import which identifiers belong to one person' } }),
+  config: buildRouteMap({ routes: { check: configCheck }, docs: { brief: 'Check the configuration' } }),
+  migrate,
+};
+
+/** The command line: every command of this version. */
+export const app: Application<CliContext> = buildApplication<CliContext>(
+  buildRouteMap({
+    routes,
+    docs: { brief: 'Quittance: one privacy request in, erasure done and proven, a certificate out', fullDescription: description() },
+  }),
+  {
+    name: 'quittance',
+    versionInfo: { currentVersion: version },
+    scanner: { caseStyle: 'allow-kebab-for-camel' },
+    documentation: { disableAnsiColor: false },
+    determineExitCode: exitCodeOf,
+    localization: {
+      text: {
+        ...text_en,
+        exceptionWhileRunningCommand: (thrown) => describeThrown(thrown),
+        exceptionWhileLoadingCommandFunction: (thrown) => describeThrown(thrown),
+      },
+    },
+  },
+);
+
+function description(): string {
+  return [
+    'Quittance: one privacy request in, erasure done and proven, a certificate out.',
+    '',
+    'Commands call the server at QUITTANCE_URL (http://127.0.0.1:4000) with QUITTANCE_API_KEY, or with the key that the server on this',
+    'machine keeps in QUITTANCE_DATA_DIR. Exit codes: 0 done, 1 failed, 2 wrong use or configuration, 3 found what was asked for.',
+    '',
+    'Example:',
+    '  quittance serve --sandbox',
+  ].join('\n');
+}
