@@ -22,7 +22,7 @@ import {
   type OrchestrationTables,
   type Swept,
 } from './modules/orchestration/index.ts';
-import { createOpenRequest, createRequestActions, registerRequestRoutes, requestAdvance } from './modules/requests/index.ts';
+import { createOpenRequest, createRequestActions, registerRequestRoutes, requestAdvance, wakeUnderWay, type RequestTables } from './modules/requests/index.ts';
 import { systemClock, type Clock } from './platform/clock.ts';
 import type { ConfigDocument } from './platform/config/document.ts';
 import { processSecretSources, resolveSecret, type SecretSources } from './platform/config/load.ts';
@@ -164,9 +164,11 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
     const runs = (service: ServiceName): boolean => services.includes(service);
     const kinds = [requestAdvance, taskRun, sweep, notificationSend, notificationSweep, replaySweep, auditVerify];
     const jobs = await startJobs(database, kinds, log, { schedules: runs('scheduler'), supervises: runs('scheduler') });
-    stops.unshift(() => jobs.stop(stopGraceMs));
 
     const audit = await createAudit({ database, auditDatabase: databases.audit, systemKeys, clock, jobs, log, config: config.audit });
+    // Stopped in this order: first the work, then the writer of the log, which carries what the work recorded last.
+    if (runs('worker')) stops.unshift(await audit.startWriter());
+    stops.unshift(() => jobs.stop(stopGraceMs));
     const record = audit.record;
     const vault = createVault({ database, keyProvider, systemKeys, clock });
     const mapping = createMapping({ database, systemKeys, defaultCountry: config.identity.default_country });
@@ -220,7 +222,10 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
     };
     const advance = createAdvanceRequest(orchestration);
     const runTask = createRunTask(orchestration);
-    if (database.kind === 'embedded') await freeLeases(database.read<OrchestrationTables>(), new Date(clock.now()));
+    if (database.kind === 'embedded') {
+      await freeLeases(database.read<OrchestrationTables>(), new Date(clock.now()));
+      await wakeUnderWay(database.read<RequestTables>(), new Date(clock.now()));
+    }
     if (runs('worker')) {
       await jobs.work(requestAdvance, (data) => advance(data['request_id'] as RequestId));
       await jobs.work(taskRun, (data) => runTask(data['task_id'] as TaskId));
@@ -228,7 +233,7 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
       await jobs.work(notificationSweep, sender.sweep);
       await jobs.work(replaySweep, createReplaySweep({ database, clock }));
       await jobs.work(sweep, async () => void (await sweepDue(orchestration)));
-      stops.unshift(await audit.startWriter());
+      if (database.kind === 'embedded') await sender.recover();
       await sweepDue(orchestration, { lateMs: 0 });
     }
     if (runs('scheduler')) {

@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { plantExamplePeople, startSandbox, type Sandbox } from '../../sandbox/index.ts';
@@ -100,7 +100,7 @@ async function main(): Promise<void> {
       return;
     }
     await server.stop();
-    expectations.push(await searchFolder(dirname(join(folder, 'data', 'x')), join(folder, 'server.log')));
+    expectations.push(await searchFolder(join(folder, 'data'), join(folder, 'server.log')));
     process.exitCode = conclude(expectations) ? 0 : 1;
   } finally {
     await server?.stop();

@@ -5,7 +5,7 @@ import { followRequest, type FollowedRequest } from '../follow-request.ts';
 import { requestPath } from '../request-id.ts';
 import { createLiveLines } from '../terminal/live-lines.ts';
 import { renderPlan } from '../terminal/plan-graph.ts';
-import { outcomeTable, requestLine, taskLines } from '../terminal/task-lines.ts';
+import { outcomeTable, requestLine, residueLines, taskLines } from '../terminal/task-lines.ts';
 import { demoCases, signWebhook, type DemoCase } from './demo-people.ts';
 import type { Expectations } from './expectations.ts';
 
@@ -25,19 +25,21 @@ export interface PlayOptions {
 /** How often the elapsed time is drawn again. */
 const tickMs = 200;
 
-/** Sends the three signed webhooks, follows all three requests live, and prints the plan of the first and the table of outcomes of each. */
+/** Sends the three signed webhooks, follows all three requests live, and prints a plan and the table of outcomes of each. */
 export async function playRequests(api: ApiClient, options: PlayOptions): Promise<readonly PlayedRequest[]> {
   const opened = await Promise.all(demoCases.map(async (demo) => ({ demo, id: await send(api, demo, options.secret) })));
   process.stdout.write(`Three signed webhooks were accepted:\n${opened.map(({ demo, id }) => `  ${id}  ${demo.title}: ${demo.person.behaviour}`).join('\n')}\n\n`);
   const played = await followAll(api, opened, options.signal);
-  const first = played[0];
-  if (first !== undefined) {
-    const plan = readAnswer(planSchema, await api.get(`${requestPath(first.request.id)}/plan`));
-    process.stdout.write(`\nThe plan of ${first.request.reference} (${first.demo.title})\n\n${renderPlan(plan).join('\n')}\n`);
+  // Of the others the identifiers are destroyed soon after closure, so only this one can still show how each was found.
+  const open = played.find(({ demo }) => demo.endsWith === 'escalated');
+  if (open !== undefined) {
+    const plan = readAnswer(planSchema, await api.get(`${requestPath(open.request.id)}/plan`));
+    process.stdout.write(`\nThe plan of ${open.request.reference} (${open.demo.title})\n\n${renderPlan(plan).join('\n')}\n`);
   }
   for (const each of played) {
     const { request, tasks, demo } = each;
     process.stdout.write(`\n${request.reference} (${demo.title}): ${request.status}${request.verdict === null ? '' : `, ${request.verdict}`}\n\n${outcomeTable(tasks).join('\n')}\n`);
+    if (each === played[0]) process.stdout.write(`${residueLines(tasks).join('\n')}\n`);
     options.expect(`${demo.title}: ends ${demo.endsWith}`, request.status === demo.endsWith, request.verdict ?? request.status);
     if (demo.endsWith === 'closed') expectClosed(each, options.expect);
     else expectLiesFound(each, options.expect);
@@ -79,6 +81,10 @@ async function followAll(api: ApiClient, opened: readonly { readonly demo: DemoC
         return { demo, ...(await followRequest(api, id, onChange, { signal, until: ({ request }) => request.status === 'escalated' })) };
       }),
     );
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    const stand = [...known.values()].map(({ request }) => `${request.reference} is ${request.status}`).join(', ');
+    throw new Error(`The requests did not end in time: ${stand}`, { cause: error });
   } finally {
     clearInterval(ticking);
     live.end();

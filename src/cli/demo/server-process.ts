@@ -27,9 +27,7 @@ export async function startServerProcess(settings: Readonly<Record<string, strin
   const child = spawn(process.execPath, [mainPath], { env: { ...Object.fromEntries(inherited), ...settings }, stdio: ['ignore', 'ignore', 'pipe'] });
   const killAtExit = (): void => void child.kill('SIGKILL');
   process.once('exit', killAtExit);
-  const ended = once(child, 'exit').then(() => {
-    process.off('exit', killAtExit);
-  });
+  const ended = once(child, 'exit').then(() => void process.off('exit', killAtExit));
   const stop = async (): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGTERM');

@@ -45,9 +45,15 @@ function layersOf(tasks: readonly PlannedTask[]): readonly (readonly string[])[]
   return layers;
 }
 
+/** An outcome counts once the task is settled: before, it is only what the vendor said. */
+function stateOf(task: PlannedTask): string | null {
+  if (task.status === 'settled') return task.outcome;
+  return task.status === 'manual' ? 'waits for a person' : task.status;
+}
+
 function taskText(task: PlannedTask): string {
   const sure = task.seen_here ? 'seen there' : 'may be there';
-  const state = task.outcome ?? task.status;
+  const state = stateOf(task);
   return `${task.decision} by ${task.identifier.kind} ${task.identifier.commitment.slice(0, 8)}… (${sure})${state === null ? '' : `  → ${state}`}`;
 }
 

@@ -54,7 +54,7 @@ export function requestLine(request: Request, tasks: readonly Task[], elapsedMs:
   return `${request.reference}  ${request.status}${verdict}  ${settled}/${tasks.length} tasks settled  ${renderElapsed(elapsedMs)}`;
 }
 
-/** Gives the table of what became of every task, and under it what stays and why. */
+/** Gives the table of what became of every task. */
 export function outcomeTable(tasks: readonly Task[]): readonly string[] {
   const rows = tasks.map((task) => [
     task.system,
@@ -64,12 +64,17 @@ export function outcomeTable(tasks: readonly Task[]): readonly string[] {
     renderCounts(task.counts) || '–',
     String(task.attempts),
   ]);
-  const residue = tasks.flatMap((task) =>
+  return renderTable(['system', 'identifier', 'outcome', 'confirmation', 'objects', 'steps'], rows);
+}
+
+/** Gives the lines that say what stays in which system, why, and until when; none where nothing stays. */
+export function residueLines(tasks: readonly Task[]): readonly string[] {
+  const lines = tasks.flatMap((task) =>
     task.residue.map((each) => {
       const basis = each.legal_basis === undefined ? '' : `, ${each.legal_basis}`;
       const until = each.until === undefined ? '' : `, until ${each.until.slice(0, 10)}`;
       return `  ${task.system}: ${each.count === undefined ? '' : `${each.count} `}${each.what} (${each.why}${basis}${until})`;
     }),
   );
-  return [...renderTable(['system', 'identifier', 'outcome', 'confirmation', 'objects', 'steps'], rows), ...(residue.length === 0 ? [] : ['What stays, and why:', ...new Set(residue)])];
+  return lines.length === 0 ? [] : ['What stays, and why:', ...new Set(lines)];
 }

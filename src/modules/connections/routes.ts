@@ -34,7 +34,7 @@ export function registerConnectionRoutes(app: HttpServer, deps: { readonly conne
   for (const [verb, action] of Object.entries(actions)) {
     app.post(
       `/v1/connections/:name/${verb}`,
-      { schema: { summary: action.summary, tags: ['connections'], security, params, body: z.strictObject({}).optional(), response: { 200: z.object({ name: z.string(), ok: z.literal(true) }) } } },
+      { schema: { summary: action.summary, tags: ['connections'], security, params, body: z.strictObject({}).nullish(), response: { 200: z.object({ name: z.string(), ok: z.literal(true) }) } } },
       async (request) => {
         const operator = deps.authenticate(request);
         const { name } = request.params as z.infer<typeof params>;

@@ -12,7 +12,7 @@ import { notificationSend } from './jobs.ts';
 import type { Mailer } from './mailer.ts';
 import type { ClosureFacts, ManualTaskFacts, MessageText, NotificationError } from './notification.ts';
 import { codeNumber } from './notify.ts';
-import { claimNotification, dueNotifications, markRetry, markSent, markSkipped, subjectWaits, type NotificationRow } from './store.ts';
+import { claimNotification, dueNotifications, freeClaims, markRetry, markSent, markSkipped, subjectWaits, type NotificationRow } from './store.ts';
 import type { NotificationTables } from './tables.ts';
 
 /** What sending needs; the facts come from the modules that own them. */
@@ -45,6 +45,8 @@ export interface NotificationSender {
   readonly send: (notificationId: string) => Promise<void>;
   /** Starts the sending of everything that is due. */
   readonly sweep: () => Promise<void>;
+  /** Sends again what a process that died was at. Only for a server that is alone on its database. */
+  readonly recover: () => Promise<void>;
   /** Whether anything is still to be said to the person: the data key must outlive it. At most a week, then sending is given up. */
   readonly subjectWaits: (requestId: RequestId) => Promise<boolean>;
 }
@@ -123,7 +125,18 @@ export function createNotificationSender(deps: SendNotificationDeps): Notificati
     });
   };
 
+  const sweep = async (): Promise<void> => {
+    for (const id of await dueNotifications(deps.database.read<NotificationTables>(), sweepMax)) {
+      await deps.jobs.poke(notificationSend, { notification_id: id });
+    }
+  };
+
   return {
+    sweep,
+    recover: async () => {
+      await freeClaims(deps.database.read<NotificationTables>());
+      await sweep();
+    },
     send: async (notificationId) => {
       const row = await claimNotification(deps.database.read<NotificationTables>(), notificationId, leaseMs);
       if (row === undefined) return;
@@ -143,11 +156,6 @@ export function createNotificationSender(deps: SendNotificationDeps): Notificati
           return row.recipient === 'subject' ? skip(row, 'MAIL_REFUSED') : retry(row);
         case 'failed':
           return retry(row);
-      }
-    },
-    sweep: async () => {
-      for (const id of await dueNotifications(deps.database.read<NotificationTables>(), sweepMax)) {
-        await deps.jobs.poke(notificationSend, { notification_id: id });
       }
     },
     subjectWaits: (requestId) => subjectWaits(deps.database.read<NotificationTables>(), requestId),

@@ -97,3 +97,8 @@ export async function subjectWaits(db: Db, requestId: RequestId): Promise<boolea
     .executeTakeFirst();
   return row !== undefined;
 }
+
+/** Makes every notification that somebody holds due at once: for a server that is alone on its database and starts after a crash. */
+export async function freeClaims(db: Db): Promise<void> {
+  await db.updateTable('notification').set({ wake_at: after(0) }).where('wake_at', 'is not', null).execute();
+}

@@ -108,8 +108,8 @@ export function registerRequestRoutes(app: HttpServer, deps: RequestRoutesDeps):
     },
   );
   const actions = {
-    approve: { summary: 'Let the plan run', body: z.strictObject({}).optional(), run: (id: RequestId, operator: string) => deps.actions.approve(id, operator) },
-    withdraw: { summary: 'Take the request back, before anything was deleted', body: z.strictObject({}).optional(), run: (id: RequestId, operator: string) => deps.actions.withdraw(id, operator) },
+    approve: { summary: 'Let the plan run', body: z.strictObject({}).nullish(), run: (id: RequestId, operator: string) => deps.actions.approve(id, operator) },
+    withdraw: { summary: 'Take the request back, before anything was deleted', body: z.strictObject({}).nullish(), run: (id: RequestId, operator: string) => deps.actions.withdraw(id, operator) },
   } as const;
   for (const [name, action] of Object.entries(actions)) {
     app.post(

@@ -57,6 +57,17 @@ export async function dueRequests(db: Kysely<RequestTables>, now: Date, limit: n
   return rows.map((row) => row.id);
 }
 
+/**
+ * Has every request that is under way looked at again: after a crash of a server that is alone on its database, whose jobs died with it.
+ */
+export async function wakeUnderWay(db: Kysely<RequestTables>, now: Date): Promise<void> {
+  await db
+    .updateTable('privacy_request')
+    .set({ wake_at: now })
+    .where('status', 'in', ['verified', 'resolving', 'planned', 'executing', 'confirming', 'escalated'])
+    .execute();
+}
+
 /** Which of these requests are open, oldest first. */
 export async function openAmong(db: Kysely<RequestTables>, ids: readonly RequestId[], ended: readonly RequestStatus[]): Promise<readonly RequestCore[]> {
   if (ids.length === 0) return [];

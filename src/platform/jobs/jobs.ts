@@ -31,6 +31,8 @@ export interface Jobs {
   readonly stop: (graceMs: number) => Promise<void>;
 }
 
+/** Seconds without a sign of life after which a job's worker counts as dead. pg-boss takes no less than 10. */
+const heartbeatSeconds = 15;
 /** Seconds between looks for jobs whose time has come; NOTIFY brings the immediate ones at once. */
 const pollSeconds = 0.5;
 
@@ -66,6 +68,8 @@ export async function startJobs(
       retryBackoff: true,
       retryDelayMax: 300,
       expireInSeconds: kind.expireSeconds ?? 60,
+      // A worker that died stops beating; its jobs go to another one soon after, long before they expire.
+      heartbeatSeconds,
       deleteAfterSeconds: 60,
       retentionSeconds: 400 * 86_400,
     };

@@ -2,7 +2,7 @@ import { createApiClient, readAnswer } from '../../../api-client.ts';
 import { requestSchema, taskListSchema, type Request } from '../../../api-schemas.ts';
 import { print, printJson, type CliContext, type JsonFlag } from '../../../context.ts';
 import { requestPath } from '../../../request-id.ts';
-import { outcomeTable } from '../../../terminal/task-lines.ts';
+import { outcomeTable, residueLines } from '../../../terminal/task-lines.ts';
 
 /** Shows a request with its tasks. */
 export async function run(this: CliContext, flags: JsonFlag, id: string): Promise<void> {
@@ -13,7 +13,7 @@ export async function run(this: CliContext, flags: JsonFlag, id: string): Promis
     return;
   }
   const { items } = readAnswer(taskListSchema, tasks);
-  print(this, ...facts(readAnswer(requestSchema, request)), '', ...(items.length === 0 ? ['No tasks yet.'] : outcomeTable(items)));
+  print(this, ...facts(readAnswer(requestSchema, request)), '', ...(items.length === 0 ? ['No tasks yet.'] : [...outcomeTable(items), ...residueLines(items)]));
 }
 
 function facts(request: Request): readonly string[] {

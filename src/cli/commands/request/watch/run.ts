@@ -2,7 +2,7 @@ import { createApiClient } from '../../../api-client.ts';
 import { exitCodes, print, type CliContext, type JsonFlag } from '../../../context.ts';
 import { followRequest, type FollowedRequest } from '../../../follow-request.ts';
 import { createLiveLines } from '../../../terminal/live-lines.ts';
-import { outcomeTable, requestLine, taskLines } from '../../../terminal/task-lines.ts';
+import { outcomeTable, requestLine, residueLines, taskLines } from '../../../terminal/task-lines.ts';
 
 /** How often the elapsed time is drawn again when nothing else changed. */
 const tickMs = 200;
@@ -40,7 +40,7 @@ export async function run(this: CliContext, flags: JsonFlag, id: string): Promis
   }
   if (waitsForPerson(last)) this.process.exitCode = exitCodes.found;
   if (flags.json) return;
-  print(this, '', ...outcomeTable(last.tasks), '', conclusion(last, id));
+  print(this, '', ...outcomeTable(last.tasks), ...residueLines(last.tasks), '', conclusion(last, id));
 }
 
 function conclusion({ request }: FollowedRequest, id: string): string {
