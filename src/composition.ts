@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { connectors } from './connectors/registry.ts';
 import type { RequestId, TaskId } from './contract/ids.ts';
 import { createAuthenticate, type ApiKey } from './modules/access/index.ts';
-import { createAudit, auditVerify, type Audit } from './modules/audit/index.ts';
+import { auditVerify, createAudit, type Audit, type AuditAlert } from './modules/audit/index.ts';
 import { checkConnections, createConnections, registerConnectionRoutes, type Connections } from './modules/connections/index.ts';
 import { createMapping, createSuppressionLedger, createVault, createVerification, type Mapping, type SuppressionLedger } from './modules/identity/index.ts';
 import { createAcceptRequest, createReplaySweep, createSources, createVerifySubject, registerIntakeRoutes, replaySweep } from './modules/intake/index.ts';
@@ -23,7 +23,7 @@ import {
   type Swept,
 } from './modules/orchestration/index.ts';
 import { createOpenRequest, createRequestActions, registerRequestRoutes, requestAdvance, wakeUnderWay, type RequestTables } from './modules/requests/index.ts';
-import { systemClock, type Clock } from './platform/clock.ts';
+import { isoTime, systemClock, type Clock } from './platform/clock.ts';
 import type { ConfigDocument } from './platform/config/document.ts';
 import { processSecretSources, resolveSecret, type SecretSources } from './platform/config/load.ts';
 import type { Settings } from './platform/config/settings.ts';
@@ -165,7 +165,14 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
     const kinds = [requestAdvance, taskRun, sweep, notificationSend, notificationSweep, replaySweep, auditVerify];
     const jobs = await startJobs(database, kinds, log, { schedules: runs('scheduler'), supervises: runs('scheduler') });
 
-    const audit = await createAudit({ database, auditDatabase: databases.audit, systemKeys, clock, jobs, log, config: config.audit });
+    const notify = createNotify({ clock, jobs });
+    // Once a day for each finding: ids and codes, as everything that leaves for the officer.
+    const alertOfficer = (alert: AuditAlert): Promise<void> => {
+      const finding = alert.kind === 'failed' ? `${alert.refusal.check}:${alert.refusal.seq ?? ''}` : '';
+      const occasion = `${alert.kind}:${finding}:${isoTime(clock.now()).slice(0, 10)}`;
+      return database.transaction((tx) => notify(tx, { requestId: null, template: 'dpo_audit_alert', recipient: 'dpo', occasion }));
+    };
+    const audit = await createAudit({ database, auditDatabase: databases.audit, systemKeys, clock, jobs, log, config: config.audit, onAlert: alertOfficer });
     // Stopped in this order: first the work, then the writer of the log, which carries what the work recorded last.
     if (runs('worker')) stops.unshift(await audit.startWriter());
     stops.unshift(() => jobs.stop(stopGraceMs));
@@ -173,7 +180,6 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
     const vault = createVault({ database, keyProvider, systemKeys, clock });
     const mapping = createMapping({ database, systemKeys, defaultCountry: config.identity.default_country });
     const suppression = createSuppressionLedger({ database, systemKeys, clock });
-    const notify = createNotify({ clock, jobs });
     const verification = createVerification({
       systemKeys,
       clock,

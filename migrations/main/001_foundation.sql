@@ -255,7 +255,8 @@ CREATE TABLE notification (
   attempts integer NOT NULL DEFAULT 0,
   error_code text,
   wake_at timestamptz,
-  CONSTRAINT notification_once UNIQUE (request_id, template, occasion)
+  -- What is about no request is said once for each occasion too.
+  CONSTRAINT notification_once UNIQUE NULLS NOT DISTINCT (request_id, template, occasion)
 );
 CREATE INDEX notification_wake ON notification (wake_at) WHERE wake_at IS NOT NULL;
 

@@ -12,12 +12,12 @@ export async function* readServerSentEvents(body: AsyncIterable<Uint8Array>): As
   const decoder = new TextDecoder();
   let waiting = '';
   for await (const part of body) {
-    waiting += decoder.decode(part, { stream: true }).replaceAll('\r\n', '\n');
+    waiting += decoder.decode(part, { stream: true });
     if (waiting.length > eventCharactersMax) throw new RangeError('An event of the stream is too long');
-    const blocks = waiting.split('\n\n');
+    const blocks = waiting.split(/\r?\n\r?\n/u);
     waiting = blocks.pop() ?? '';
     for (const block of blocks) {
-      const fields = block.split('\n').map((line) => /^(event|data): ?(.*)$/u.exec(line));
+      const fields = block.split(/\r?\n/u).map((line) => /^(event|data): ?(.*)$/u.exec(line));
       const valuesOf = (name: string): string[] => fields.flatMap((field) => (field?.[1] === name ? [field[2] ?? ''] : []));
       const data = valuesOf('data');
       if (data.length > 0) yield { event: valuesOf('event')[0] ?? 'message', data: data.join('\n') };

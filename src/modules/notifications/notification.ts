@@ -2,13 +2,14 @@ import type { RequestId } from '../../contract/ids.ts';
 import type { Confirmation, Outcome, Residue, Verdict } from '../../contract/outcomes.ts';
 
 /** What can be said. */
-export type NotificationTemplate = 'verification_code' | 'closed' | 'dpo_manual_task' | 'dpo_deadline';
+export type NotificationTemplate = 'verification_code' | 'closed' | 'dpo_manual_task' | 'dpo_deadline' | 'dpo_audit_alert';
 /** Who it is said to: the person, or the data protection officer. */
 export type Recipient = 'subject' | 'dpo';
 
 /** Something to be said. */
 export interface NewNotification {
-  readonly requestId: RequestId;
+  /** Null where it is about the whole installation. */
+  readonly requestId: RequestId | null;
   readonly template: NotificationTemplate;
   readonly recipient: Recipient;
   /** One notification of a template for each: `code-1`, the time of the closure, the id of a manual task. */

@@ -7,7 +7,7 @@ import { isFailure } from '../../platform/failure.ts';
 import type { Jobs } from '../../platform/jobs/jobs.ts';
 import type { Random } from '../../platform/random.ts';
 import type { Vault } from '../identity/index.ts';
-import { closedMessage, deadlineMessage, manualTaskMessage, verificationCodeMessage, type Sender } from './domain/templates.ts';
+import { auditAlertMessage, closedMessage, deadlineMessage, manualTaskMessage, verificationCodeMessage, type Sender } from './domain/templates.ts';
 import { notificationSend } from './jobs.ts';
 import type { Mailer } from './mailer.ts';
 import type { ClosureFacts, ManualTaskFacts, MessageText, NotificationError } from './notification.ts';
@@ -61,28 +61,39 @@ const afterWakeMs = 50;
 
 type Composed = { readonly to: string; readonly message: MessageText } | { readonly skip: NotificationError };
 
+/** The request that a notification is about; only alerts about the installation have none. */
+function requestOf(row: NotificationRow): RequestId {
+  if (row.request_id === null) throw new Error(`A notification ${row.template} is about no request`);
+  return row.request_id;
+}
+
 /** Makes the sender. */
 export function createNotificationSender(deps: SendNotificationDeps): NotificationSender {
   const composeForOfficer = async (row: NotificationRow): Promise<Composed> => {
     if (deps.dpo === undefined) return { skip: 'NO_ADDRESS' };
-    const request = formatId('request', row.request_id);
-    if (row.template === 'dpo_deadline') return { to: deps.dpo, message: deadlineMessage(await deps.referenceOf(row.request_id), request) };
-    const facts = await deps.describeManualTask(row.occasion);
+    if (row.template === 'dpo_audit_alert') return { to: deps.dpo, message: auditAlertMessage(deps.sender, row.occasion) };
+    const requestId = requestOf(row);
+    const request = formatId('request', requestId);
+    if (row.template === 'dpo_deadline') return { to: deps.dpo, message: deadlineMessage(await deps.referenceOf(requestId), request) };
+    // A reminder's occasion has the day behind the id.
+    const manualTaskId = row.occasion.split(':', 1)[0] ?? '';
+    const facts = await deps.describeManualTask(manualTaskId);
     if (facts === undefined) return { skip: 'SUPERSEDED' };
-    return { to: deps.dpo, message: manualTaskMessage(facts, { request, manualTask: formatId('manualTask', row.occasion) }) };
+    return { to: deps.dpo, message: manualTaskMessage(facts, { request, manualTask: formatId('manualTask', manualTaskId) }) };
   };
 
   const composeForSubject = async (row: NotificationRow): Promise<Composed> => {
     if (deps.clock.now() - row.created_at.getTime() > giveUpMs) return { skip: 'GAVE_UP' };
-    const vault = await deps.vault.unlock(row.request_id);
+    const requestId = requestOf(row);
+    const vault = await deps.vault.unlock(requestId);
     // Given, not found: what a system knows beside it may be somebody else's address.
     const email = vault.identifiers.find((each) => each.kind === 'email' && each.foundBy === 'given')?.value;
     if (email === undefined) return { skip: 'NO_ADDRESS' };
     if (row.template === 'closed') {
-      return { to: email, message: closedMessage(deps.sender, await deps.describeClosure(row.request_id), { nonce: vault.nonce, email }) };
+      return { to: email, message: closedMessage(deps.sender, await deps.describeClosure(requestId), { nonce: vault.nonce, email }) };
     }
-    const reference = await deps.referenceOf(row.request_id);
-    const code = await deps.database.transaction((tx) => deps.codeToSend(tx, row.request_id, codeNumber(row.occasion)));
+    const reference = await deps.referenceOf(requestId);
+    const code = await deps.database.transaction((tx) => deps.codeToSend(tx, requestId, codeNumber(row.occasion)));
     if (code === undefined) return { skip: 'SUPERSEDED' };
     return { to: email, message: verificationCodeMessage(deps.sender, reference, code, deps.codeMinutes) };
   };
@@ -103,7 +114,7 @@ export function createNotificationSender(deps: SendNotificationDeps): Notificati
     type,
     at: isoTime(deps.clock.now()),
     actor: { role: 'system' },
-    request_id: formatId('request', row.request_id),
+    ...(row.request_id === null ? {} : { request_id: formatId('request', row.request_id) }),
     template: row.template,
     attempt: row.attempts,
   });

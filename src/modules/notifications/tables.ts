@@ -6,7 +6,7 @@ import type { NotificationTemplate, Recipient } from './notification.ts';
 export interface NotificationTables {
   notification: {
     id: string;
-    request_id: RequestId;
+    request_id: RequestId | null;
     template: NotificationTemplate;
     recipient: Recipient;
     occasion: string;

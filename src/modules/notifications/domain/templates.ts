@@ -140,3 +140,17 @@ export function deadlineMessage(reference: string, request: string): MessageText
     ].join('\n'),
   };
 }
+
+/** The message that the audit log needs a person: what failed, as codes. */
+export function auditAlertMessage(sender: Sender, occasion: string): MessageText {
+  const [kind = '', ...details] = occasion.split(':');
+  const what: Readonly<Record<string, string>> = {
+    failed: 'The audit log does not hold: its verification found a row or a signed head that is not what it must be.',
+    overdue: 'The audit log was not verified for more than a week.',
+    unwritable: 'The audit log does not continue what was signed, so nothing is written to it. Requests go on; certificates wait.',
+  };
+  return {
+    subject: `${sender.name}: the audit log needs a person (${kind})`,
+    text: [what[kind] ?? 'The audit log needs a person.', '', `Finding: ${details.join(' ')}`, 'Run `quittance audit verify` and keep the databases as they are until it is understood.', ''].join('\n'),
+  };
+}

@@ -1,9 +1,11 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import { Failure } from '../../../../platform/failure.ts';
+
+/** Headers as Node gives them: names in lower case. */
+export type MessageHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 /** What came in, before anything is believed of it. */
 export interface SignedMessage {
-  readonly headers: IncomingHttpHeaders;
+  readonly headers: MessageHeaders;
   /** The exact bytes that were sent. */
   readonly body: Buffer;
 }
@@ -37,21 +39,21 @@ const idRule = /^[!-\-/-~]{1,256}$/u;
 const secondsRule = /^[1-9][0-9]{0,11}$/u;
 
 /** Reads a header that must be there once. */
-export function headerOf(headers: IncomingHttpHeaders, name: string): string {
+export function headerOf(headers: MessageHeaders, name: string): string {
   const value = headers[name];
   if (typeof value !== 'string') throw badSignature();
   return value;
 }
 
 /** Reads a message id out of a header. */
-export function readMessageId(headers: IncomingHttpHeaders, name: string): string {
+export function readMessageId(headers: MessageHeaders, name: string): string {
   const value = headerOf(headers, name);
   if (!idRule.test(value)) throw badSignature();
   return value;
 }
 
 /** Reads a timestamp in whole seconds out of a header. */
-export function readSeconds(headers: IncomingHttpHeaders, name: string): number {
+export function readSeconds(headers: MessageHeaders, name: string): number {
   const value = headerOf(headers, name);
   if (!secondsRule.test(value)) throw badSignature();
   return Number(value);
