@@ -44,7 +44,7 @@ export function createGuardedFetch(options: GuardOptions): typeof globalThis.fet
       throw new Failure('VENDOR_UNAVAILABLE', 'The connection to the vendor failed', { cause: error });
     }
   };
-  return guarded as typeof globalThis.fetch;
+  return guarded;
 }
 
 async function readBounded(stream: ReadableStream<Uint8Array> | null): Promise<Buffer<ArrayBuffer>> {

@@ -35,7 +35,7 @@ interface Edge {
 let edges: readonly Edge[] = [];
 
 beforeAll(async () => {
-  const result = await cruise(['src'], { parser: 'swc', tsPreCompilationDeps: true, doNotFollow: { path: 'node_modules' }, exclude: { path: '\\.test\\.ts$' } } as Parameters<typeof cruise>[1]);
+  const result = await cruise(['src'], { parser: 'swc', tsPreCompilationDeps: true, doNotFollow: { path: 'node_modules' }, exclude: { path: '\\.test\\.ts$' } });
   const output = result.output as ICruiseResult;
   edges = output.modules.flatMap((module) => module.dependencies.map((dependency) => ({ from: module.source, to: dependency.resolved, typeOnly: dependency.dependencyTypes.includes('type-only') })));
 });

@@ -62,7 +62,7 @@ async function life(crashAt: string | undefined): Promise<{ readonly effects: Re
     // Whoever gets no answer sends again, with the same id, as webhook senders do.
     let accepted = await send().catch(() => undefined);
     const shredded = async (): Promise<true | undefined> => {
-      const id = String(accepted?.body['id'] ?? '');
+      const id = accepted?.body['id'] ?? '';
       const timeline = await call(server.url, `/v1/privacy-requests/${id}/timeline`);
       const items = timeline.body['items'] as unknown as readonly { readonly type: string }[] | undefined;
       return items?.some((each) => each.type === 'request.shredded') === true ? true : undefined;

@@ -42,6 +42,17 @@ function readOptions(): { readonly serve: boolean } | undefined {
   return undefined;
 }
 
+/** Whether the server of an earlier demo still works in the folder that is about to be made anew. */
+function isRunning(): boolean {
+  try {
+    process.kill(Number(readFileSync(join(folder, 'data', 'process.lock'), 'utf8')), 0);
+    return true;
+  } catch {
+    // No lock, or nobody behind it.
+    return false;
+  }
+}
+
 async function play(sandbox: Sandbox, server: ServerProcess, secret: string, startedAt: number): Promise<readonly Expectation[]> {
   const { all, expect } = createExpectations();
   const api = connectApi(server.url, () => readFileSync(join(folder, 'data', 'operator.key'), 'utf8').trim(), globalThis.fetch);
@@ -67,6 +78,11 @@ async function main(): Promise<void> {
   const options = readOptions();
   if (options === undefined) return;
   const startedAt = Date.now();
+  if (isRunning()) {
+    process.stderr.write('A demo is running already, with --serve perhaps; stop it first\n');
+    process.exitCode = 2;
+    return;
+  }
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   say('Starting the simulators of Stripe, Twilio and Segment, a mail inbox, and the server on an empty embedded database …');

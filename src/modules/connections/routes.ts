@@ -37,7 +37,7 @@ export function registerConnectionRoutes(app: HttpServer, deps: { readonly conne
       { schema: { summary: action.summary, tags: ['connections'], security, params, body: z.strictObject({}).nullish(), response: { 200: z.object({ name: z.string(), ok: z.literal(true) }) } } },
       async (request) => {
         const operator = deps.authenticate(request);
-        const { name } = request.params as z.infer<typeof params>;
+        const { name } = request.params;
         await action.run(name, operator.name);
         return { name, ok: true as const };
       },

@@ -8,7 +8,7 @@ import type { OrchestrationDeps } from './deps.ts';
 import { requestVerdict } from './domain/request-verdict.ts';
 import { taskRun } from './jobs.ts';
 import { settleRequestTasks } from './manual-tasks.ts';
-import { advanceSoon } from './run-task.ts';
+import { advanceSoon } from './advance-soon.ts';
 import { makeStatement } from './statement.ts';
 import { tasksOf, updateTask } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';

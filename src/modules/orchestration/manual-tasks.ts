@@ -8,7 +8,7 @@ import type { OrchestrationDeps } from './deps.ts';
 import { taskRun } from './jobs.ts';
 import { lockTask, updateTask } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
-import { advanceSoon } from './run-task.ts';
+import { advanceSoon } from './advance-soon.ts';
 
 /** How a person ends a manual task: the system is tried again, was done by hand, or is left out on purpose. */
 export type ManualSettlement = 'retry' | 'done_manually' | 'skipped_by_operator';

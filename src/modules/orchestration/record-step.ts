@@ -3,16 +3,18 @@ import type { AuditEntry } from '../../contract/audit-entry.ts';
 import type { ErrorCode } from '../../contract/errors.ts';
 import { formatId } from '../../contract/ids.ts';
 import type { Identifier } from '../../contract/identifiers.ts';
+import { backoffMs } from '../../platform/backoff.ts';
 import { isoTime } from '../../platform/clock.ts';
 import { tablesOf, type Tx } from '../../platform/db/database.ts';
 import type { Failure } from '../../platform/failure.ts';
 import type { NewIdentifier, OpenVault } from '../identity/index.ts';
+import { advanceSoon } from './advance-soon.ts';
+import type { ClaimedStep } from './claim-step.ts';
 import type { OrchestrationDeps } from './deps.ts';
 import { afterConfirm, afterErase, afterFailure, type Verdict } from './domain/erasure-outcome.ts';
 import { taskRun } from './jobs.ts';
 import { openManualTask } from './manual-tasks.ts';
 import { addPlannedTasks } from './plan-request.ts';
-import { advanceSoon, retryWaitMs, type ClaimedStep } from './run-task.ts';
 import { finishAttempt, lockTask, updateTask, type TaskRow } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 
@@ -219,4 +221,11 @@ function about(task: TaskRow, now: number): Pick<AuditEntry, 'at' | 'actor' | 'r
     connector: task.connector,
     action: task.action,
   };
+}
+
+/** The wait before the next attempt, in milliseconds. What somebody asked for is kept, with a tenth of it as jitter. */
+function retryWaitMs(deps: Pick<OrchestrationDeps, 'random'>, attempt: number, failure: Failure): number {
+  const fraction = deps.random.fraction();
+  if (failure.retryAfterMs !== undefined) return Math.ceil(failure.retryAfterMs * (1 + fraction / 10));
+  return backoffMs(attempt, fraction);
 }

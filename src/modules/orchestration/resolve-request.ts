@@ -4,7 +4,7 @@ import { isoTime } from '../../platform/clock.ts';
 import { tablesOf } from '../../platform/db/database.ts';
 import type { NewIdentifier, OpenVault } from '../identity/index.ts';
 import { lockRequest, moveRequest, type RequestCore, type RequestTables } from '../requests/index.ts';
-import { plainIdentifier } from './run-task.ts';
+import { plainIdentifier } from './plain-identifier.ts';
 import { addPlannedTasks } from './plan-request.ts';
 import type { OrchestrationDeps } from './deps.ts';
 
@@ -79,7 +79,7 @@ async function throughConnections(deps: OrchestrationDeps, vault: OpenVault): Pr
   return answers.flat();
 }
 
-function viaOf(vault: OpenVault, via: Identifier): Pick<NewIdentifier, 'via'> | Record<never, never> {
+function viaOf(vault: OpenVault, via: Identifier): Pick<NewIdentifier, 'via'> {
   const known = vault.identifiers.find((each) => each.kind === via.kind && each.value === via.value);
   return known === undefined ? {} : { via: known.id };
 }

@@ -56,7 +56,7 @@ export function createWorklist(database: Database, vault: OpenVault, taskId: Tas
         .orderBy('ordinal')
         .limit(limit)
         .execute();
-      return rows.map((row): StoredWorkItem => ({ ordinal: Number(row.ordinal), type: row.type, ref: vault.open(row.sealed, context).toString('utf8') }));
+      return rows.map((row): StoredWorkItem => ({ ordinal: row.ordinal, type: row.type, ref: vault.open(row.sealed, context).toString('utf8') }));
     },
     settle: async (ordinals, how) => {
       if (ordinals.length === 0) return;

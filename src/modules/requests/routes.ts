@@ -117,7 +117,7 @@ export function registerRequestRoutes(app: HttpServer, deps: RequestRoutesDeps):
       { schema: { summary: action.summary, tags: ['requests'], security, params: requestParams, body: action.body, response: { 200: requestBodySchema } } },
       async (request) => {
         const operator = deps.authenticate(request);
-        const { id } = request.params as z.infer<typeof requestParams>;
+        const { id } = request.params;
         return requestBody(await action.run(requestIdOf(id), operator.name));
       },
     );

@@ -75,7 +75,7 @@ export async function createHttpServer(log: Log, version: string): Promise<HttpS
   });
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
-  return app as unknown as HttpServer;
+  return app;
 }
 
 /**

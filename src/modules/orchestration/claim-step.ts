@@ -1,0 +1,83 @@
+import { formatId, type TaskId } from '../../contract/ids.ts';
+import { isoTime } from '../../platform/clock.ts';
+import { tablesOf, type Tx } from '../../platform/db/database.ts';
+import type { ConfiguredConnection } from '../connections/index.ts';
+import { executingStatuses, findRequest, type RequestTables } from '../requests/index.ts';
+import type { OrchestrationDeps } from './deps.ts';
+import { taskRun } from './jobs.ts';
+import { countUnsettled, lockTask, startAttempt, updateTask, type TaskRow } from './task-store.ts';
+import type { OrchestrationTables } from './tables.ts';
+
+/** How long a task is held without a sign of life. Renewed at a third of it. */
+export const leaseMs = 30_000;
+/** How early a job may come, by clocks that differ a little, and still count as being in time. */
+const earlyMs = 20;
+/** When a task that waits for others is looked at again even if nobody woke it. */
+const waitingLookMs = 600_000;
+
+/** A step that was taken: what it is of, and the epoch that fences it. */
+export interface ClaimedStep {
+  readonly task: TaskRow;
+  readonly step: 'erase' | 'confirm';
+  readonly epoch: number;
+  readonly number: number;
+  readonly receivedAt: number;
+  readonly connection: ConfiguredConnection;
+}
+
+/** Takes a task: its dependencies, its connection's places, its lease, and the recorded intent, in one transaction. */
+export async function claimStep(deps: OrchestrationDeps, taskId: TaskId): Promise<ClaimedStep | undefined> {
+  return deps.database.transaction(async (tx) => {
+    const trx = tablesOf<OrchestrationTables>(tx);
+    const task = await lockTask(trx, taskId);
+    const now = deps.clock.now();
+    if (task === undefined || task.leased || task.status === 'manual') return undefined;
+    if (task.wake_at === null || task.wake_at.getTime() > now + earlyMs) return undefined;
+    const request = await findRequest(tablesOf<RequestTables>(tx), task.request_id);
+    if (request === undefined || !executingStatuses.includes(request.status)) {
+      // A request that is opened again wakes its tasks itself.
+      await wake(deps, tx, task, waitingLookMs, false);
+      return undefined;
+    }
+    if (task.status === 'settled') return undefined;
+    if (task.status === 'waiting' && (await countUnsettled(trx, task.after)) > 0) {
+      await wake(deps, tx, task, waitingLookMs, false);
+      return undefined;
+    }
+    const connection = deps.connections.get(task.connection);
+    const admission = await deps.connections.admit(tx, task.connection, taskId, leaseMs);
+    if (!admission.admitted) {
+      // Spread those that wait for one place, so that they do not come back all at once.
+      await wake(deps, tx, task, admission.retryAfterMs * (1 + deps.random.fraction()), true);
+      return undefined;
+    }
+    const step = task.status === 'confirming' ? 'confirm' : 'erase';
+    const windowEndsAt = new Date(now + connection.windowMs);
+    const started = await startAttempt(trx, task, { step, now: new Date(now), leaseMs, wakeAt: new Date(now + leaseMs), windowEndsAt });
+    if (step === 'erase' && task.dispatched_at === null) {
+      await deps.record(tx, {
+        type: 'task.started',
+        at: isoTime(now),
+        actor: { role: 'system' },
+        request_id: formatId('request', task.request_id),
+        task_id: formatId('task', task.id),
+        system: task.connection,
+        connector: task.connector,
+        action: task.action,
+        identifiers: [{ kind: task.identifier_kind, commitment: task.commitment }],
+      });
+    }
+    return {
+      task: { ...task, attempt: task.attempt + 1, window_ends_at: task.window_ends_at ?? windowEndsAt },
+      step,
+      ...started,
+      receivedAt: request.received_at.getTime(),
+      connection,
+    };
+  });
+}
+
+async function wake(deps: OrchestrationDeps, tx: Tx, task: TaskRow, delayMs: number, byJob: boolean): Promise<void> {
+  await updateTask(tablesOf<OrchestrationTables>(tx), task.id, { wake_at: new Date(deps.clock.now() + delayMs) });
+  if (byJob) await deps.jobs.send(tx, taskRun, { task_id: task.id }, { delayMs });
+}
