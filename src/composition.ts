@@ -1,11 +1,12 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectors } from './connectors/registry.ts';
+import type { Identifier, IdentifierKind } from './contract/identifiers.ts';
 import type { RequestId, TaskId } from './contract/ids.ts';
 import { createAuthenticate, type ApiKey } from './modules/access/index.ts';
 import { auditVerify, createAudit, type Audit, type AuditAlert } from './modules/audit/index.ts';
 import { checkConnections, createConnections, registerConnectionRoutes, type Connections } from './modules/connections/index.ts';
-import { createMapping, createSuppressionLedger, createVault, createVerification, type Mapping, type SuppressionLedger } from './modules/identity/index.ts';
+import { createMapping, createSuppressionLedger, createVault, createVerification, normalise, type Mapping, type SuppressionLedger } from './modules/identity/index.ts';
 import { createAcceptRequest, createReplaySweep, createSources, createVerifySubject, registerIntakeRoutes, replaySweep } from './modules/intake/index.ts';
 import { checkMailConfig, codeOccasion, createMailer, createNotificationSender, createNotify, notificationSend, notificationSweep } from './modules/notifications/index.ts';
 import {
@@ -71,6 +72,8 @@ export interface Quittance {
   readonly connections: Connections;
   readonly mapping: Mapping;
   readonly suppression: SuppressionLedger;
+  /** Gives an identifier in normal form, as the ledger knows it. Fails with `IDENTIFIER_INVALID`. */
+  readonly readIdentifier: (kind: IdentifierKind, text: string) => Identifier;
   /** Looks for everything due, at once; what the scheduler does every minute. */
   readonly sweep: () => Promise<Swept>;
   /** Stops taking work, finishes or gives back what it holds, and closes the databases. */
@@ -298,6 +301,7 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
       connections,
       mapping,
       suppression,
+      readIdentifier: (kind, text) => ({ kind, ...normalise(kind, text, { defaultCountry: config.identity.default_country, field: kind }) }),
       sweep: () => sweepDue(orchestration, { lateMs: 0 }),
       stop: async () => {
         for (const stop of stops) await stop();

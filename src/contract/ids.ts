@@ -1,12 +1,9 @@
-import { z } from 'zod';
-
 /** The prefix that each kind of id carries outside, so that one kind cannot be taken for another. */
 export const idPrefixes = {
   request: 'req',
   task: 'tsk',
   identifier: 'idn',
   manualTask: 'man',
-  attempt: 'att',
 } as const;
 
 /** A kind of thing that has an id. */
@@ -54,7 +51,3 @@ export function parseId<Kind extends IdKind>(kind: Kind, text: string): Id<Kind>
   const hex = bits.toString(16).padStart(32, '0');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}` as Id<Kind>;
 }
-
-/** A schema for the outside form of an id of one kind. */
-export const idSchema = (kind: IdKind): z.ZodString =>
-  z.string().regex(new RegExp(`^${idPrefixes[kind]}_[0-9a-hjkmnp-tv-z]{26}$`, 'u'), `must be ${idPrefixes[kind]}_ and 26 characters`);

@@ -25,7 +25,7 @@ export const demoCases: readonly [DemoCase, DemoCase, DemoCase] = [
     person: person('Grace', 'grace+ratelimit@example.com', '+12025550140', 'Stripe and Segment answer 429, Twilio never answers once, and Stripe’s answer to the deletion is lost'),
     endsWith: 'closed',
   },
-  { title: 'lied to', person: person('Loki', 'loki@example.com', '+12025550112', 'the vendors say “deleted”, and the data stays'), endsWith: 'escalated' },
+  { title: 'lied to', person: person('Loki', 'loki+liar@example.com', '+12025550166', 'the vendors say “deleted”, and the data stays'), endsWith: 'escalated' },
 ];
 
 /** A message as Standard Webhooks signs it: `v1,` and HMAC-SHA-256 over `id.timestamp.body`. */

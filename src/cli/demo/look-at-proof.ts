@@ -25,6 +25,8 @@ export interface ProofOptions {
 
 /** How soon to ask again for what no event tells of. */
 const askAgainMs = 250;
+/** How long to wait for it. A certificate comes within a second or two of its request's end, and so does what follows from it. */
+const waitMs = 20_000;
 
 /** Saves and verifies the certificates offline, verifies the whole log, and looks for the end of the data keys. Answers the lines to print. */
 export async function lookAtProof(api: ApiClient, options: ProofOptions): Promise<readonly string[]> {
@@ -99,7 +101,8 @@ async function notYet<Result>(ask: () => Promise<Result>): Promise<Result | unde
 
 /** Asks until there is an answer; undefined once the time is up. */
 async function until<Result>(signal: AbortSignal, ask: () => Promise<Result | undefined>): Promise<Result | undefined> {
-  while (!signal.aborted) {
+  const enough = AbortSignal.any([signal, AbortSignal.timeout(waitMs)]);
+  while (!enough.aborted) {
     const answer = await ask();
     if (answer !== undefined) return answer;
     await pause(askAgainMs);

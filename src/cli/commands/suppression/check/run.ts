@@ -1,7 +1,6 @@
+import type { Quittance } from '../../../../composition.ts';
 import { identifierKindSchema, type Identifier, type IdentifierKind } from '../../../../contract/identifiers.ts';
 import { isFailure } from '../../../../platform/failure.ts';
-import { readSettings } from '../../../../platform/config/settings.ts';
-import { loadConfig } from '../../../../platform/config/load.ts';
 import { CommandError } from '../../../command-error.ts';
 import { exitCodes, print, printJson, type CliContext, type JsonFlag } from '../../../context.ts';
 import { openLocal } from '../../../open-local.ts';
@@ -23,21 +22,10 @@ const linesAtOnce = 1000;
 
 /** Prints the lines that name somebody who was erased. */
 export async function run(this: CliContext, flags: Flags): Promise<void> {
-  const { normalise } = await import('../../../../modules/identity/index.ts');
-  const defaultCountry = loadConfig(readSettings(this.process.env).configPath).identity.default_country;
-  const parse = (text: string, number: number): Line => {
-    const { kind, value } = readLine(text, flags.kind);
-    try {
-      return { number, text, identifier: { kind, ...normalise(kind, value, { defaultCountry, field: kind }) } };
-    } catch (error) {
-      if (!isFailure(error)) throw error;
-      throw new CommandError(exitCodes.misuse, `line ${number} is no ${kind}: ${error.detail}`, { cause: error });
-    }
-  };
   const progress = createProgress(this.process.stderr, 'checking', this.now);
   const matches: Line[] = [];
   let checked = 0;
-  await openLocal(this, async ({ suppression }) => {
+  await openLocal(this, async ({ suppression, readIdentifier }) => {
     const checkAll = async (lines: readonly Line[]): Promise<void> => {
       const found = await suppression.check(lines.map((line) => line.identifier));
       const hits = lines.filter((_line, at) => found[at] === true);
@@ -48,7 +36,7 @@ export async function run(this: CliContext, flags: Flags): Promise<void> {
     };
     let waiting: Line[] = [];
     for await (const text of readInputLines(this)) {
-      waiting.push(parse(text, checked + waiting.length + 1));
+      waiting.push(parse(readIdentifier, text, checked + waiting.length + 1, flags.kind));
       if (waiting.length < linesAtOnce) continue;
       await checkAll(waiting);
       waiting = [];
@@ -59,6 +47,16 @@ export async function run(this: CliContext, flags: Flags): Promise<void> {
   if (matches.length > 0) this.process.exitCode = exitCodes.found;
   if (flags.json) printJson(this, { checked, matches: matches.map(({ number, text }) => ({ line: number, text })) });
   else this.process.stderr.write(`${checked} checked, ${matches.length} of people who were erased\n`);
+}
+
+function parse(readIdentifier: Quittance['readIdentifier'], text: string, number: number, given: IdentifierKind | undefined): Line {
+  const { kind, value } = readLine(text, given);
+  try {
+    return { number, text, identifier: readIdentifier(kind, value) };
+  } catch (error) {
+    if (!isFailure(error)) throw error;
+    throw new CommandError(exitCodes.misuse, `line ${number} is no ${kind}: ${error.detail}`, { cause: error });
+  }
 }
 
 /** Tells what a line is: by `kind:` before it, by the flag, or by its form. */
