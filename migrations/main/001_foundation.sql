@@ -184,6 +184,8 @@ CREATE TABLE task (
   -- Fences stale workers: each start of a step takes the next epoch, and only its holder may write.
   epoch integer NOT NULL DEFAULT 0,
   lease_until timestamptz,
+  -- Due, but its connection had no place free: woken by the next task that gives one back.
+  queued boolean NOT NULL DEFAULT false,
   wake_at timestamptz,
   latest_safe_start timestamptz NOT NULL,
   dispatched_at timestamptz,
@@ -196,6 +198,7 @@ CREATE TABLE task (
 );
 CREATE INDEX task_wake ON task (wake_at) WHERE wake_at IS NOT NULL;
 CREATE INDEX task_of_request ON task (request_id);
+CREATE INDEX task_queued ON task (connection, created_at, id) WHERE queued;
 
 -- Every attempt of a step: the intent before the call, the result after it. Deleted with the request's vault after the grace period, so it
 -- stays as large as the requests in progress and needs no partitions.

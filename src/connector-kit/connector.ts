@@ -40,7 +40,8 @@ export interface ConnectorContext {
   /**
    * `fetch` with the connection's guard: hosts outside the egress list are refused (`EGRESS_FORBIDDEN`), redirects are never followed
    * (they are answered as they are), a body is at most 8 MiB, a time-out is a `Failure` `VENDOR_TIMEOUT`, and each call takes a place in the
-   * connection's rate limit, which is held across processes: when there is none it throws `VENDOR_RATE_LIMITED` with `retryAfterMs`.
+   * connection's rate limit, which is held across processes: it waits its turn for a moment, and where that would be long it throws
+   * `VENDOR_RATE_LIMITED` with `retryAfterMs`.
    */
   readonly fetch: typeof globalThis.fetch;
   /** Milliseconds since the epoch. */

@@ -12,7 +12,7 @@ export interface GuardOptions {
   readonly timeoutMs: number;
   /** Ends the call when the step ends. */
   readonly signal: AbortSignal;
-  /** Takes a place in the connection's rate limit, or throws `VENDOR_RATE_LIMITED`. */
+  /** Waits for a place in the connection's rate limit, or throws `VENDOR_RATE_LIMITED`. */
   readonly acquire: () => Promise<void>;
 }
 

@@ -29,7 +29,7 @@ export const auditTypes = [
   'task.started',
   'task.attempt_failed',
   'task.vendor_job',
-  'task.erased',
+  'task.reported',
   'task.confirmed',
   'task.still_present',
   'task.escalated',

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { createGuardedFetch, type Capabilities, type Connection, type Connector, type ConnectorContext } from '../../connector-kit/index.ts';
 import type { AuditEntry } from '../../contract/audit-entry.ts';
 import type { TaskId } from '../../contract/ids.ts';
@@ -67,8 +68,11 @@ const circuitThreshold = 8;
 const circuitOpenMs = 30_000;
 /** When to look again at a suspended connection; resuming it wakes its tasks through the sweep anyway. */
 const suspendedRetryMs = 60_000;
-/** When a busy connection's waiting task asks again: about a step of a quick vendor. */
-const busyRetryMs = 250;
+/** When a task that queues for a place asks again although nobody gave one back: about a lease, since only a dead worker does not. */
+const busyRetryMs = 15_000;
+
+/** How long a call waits for its turn in the connection's rate limit before the step is put off. */
+const patienceMinMs = 1000;
 
 /** What connections are made of. */
 export interface ConnectionsDeps {
@@ -183,6 +187,10 @@ function bind(deps: ConnectionsDeps, name: string, config: ConnectionConfig): Co
   const egress = connector.egress(parsed);
   const callsPerSecond = config.calls_per_second ?? capabilities.limits.callsPerSecond;
   const limit = { perSecond: callsPerSecond, burst: Math.max(1, Math.min(capabilities.limits.burst, Math.ceil(callsPerSecond))) };
+  const concurrency = config.concurrency ?? capabilities.limits.concurrency;
+  // A call waits its turn among the tasks of the connection rather than give its step up: a step that needs more calls than the burst would
+  // else start over for ever.
+  const patienceMs = Math.max(patienceMinMs, (2 * concurrency * 1000) / callsPerSecond);
   const hourMs = 3_600_000;
   return {
     name,
@@ -192,7 +200,7 @@ function bind(deps: ConnectionsDeps, name: string, config: ConnectionConfig): Co
     after: config.after,
     capabilities,
     egress,
-    concurrency: config.concurrency ?? capabilities.limits.concurrency,
+    concurrency,
     callsPerSecond,
     windowMs: config.window_hours === undefined ? Math.max(deps.windowHours * hourMs, capabilities.latencyMs.worst) : config.window_hours * hourMs,
     connection: connector.connect(parsed),
@@ -205,10 +213,14 @@ function bind(deps: ConnectionsDeps, name: string, config: ConnectionConfig): Co
         timeoutMs: config.timeout_seconds * 1000,
         signal,
         acquire: async () => {
-          const decision = await takePlace(deps.database, `connection:${name}`, limit);
+          const decision = await takePlace(deps.database, `connection:${name}`, limit, patienceMs);
           if (!decision.allowed) {
             throw new Failure('VENDOR_RATE_LIMITED', `The connection's own limit of ${callsPerSecond} calls a second is reached`, { retryAfterMs: decision.retryAfterMs });
           }
+          if (decision.waitMs === 0) return;
+          await pause(decision.waitMs, undefined, { signal }).catch((error: unknown) => {
+            throw new Failure('VENDOR_TIMEOUT', 'The step ended while a call waited for its turn', { cause: error });
+          });
         },
       }),
     }),

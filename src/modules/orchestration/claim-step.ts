@@ -47,7 +47,8 @@ export async function claimStep(deps: OrchestrationDeps, taskId: TaskId): Promis
     const connection = deps.connections.get(task.connection);
     const admission = await deps.connections.admit(tx, task.connection, taskId, leaseMs);
     if (!admission.admitted) {
-      // Spread those that wait for one place, so that they do not come back all at once.
+      // Whoever gives a place back wakes the one that queues longest; the time is only for when nobody does.
+      await updateTask(trx, task.id, { queued: admission.reason === 'busy' });
       await wake(deps, tx, task, admission.retryAfterMs * (1 + deps.random.fraction()), true);
       return undefined;
     }

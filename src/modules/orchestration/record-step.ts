@@ -15,7 +15,7 @@ import { afterConfirm, afterErase, afterFailure, type Verdict } from './domain/e
 import { taskRun } from './jobs.ts';
 import { openManualTask } from './manual-tasks.ts';
 import { addPlannedTasks } from './plan-request.ts';
-import { finishAttempt, lockTask, updateTask, type TaskRow } from './task-store.ts';
+import { finishAttempt, lockTask, nextQueued, updateTask, type TaskRow } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 
 /** What a step answered. */
@@ -57,6 +57,8 @@ async function ifStillHeld(deps: OrchestrationDeps, claimed: ClaimedStep, work: 
     const task = await lockTask(tablesOf<OrchestrationTables>(tx), claimed.task.id);
     if (task === undefined || task.epoch !== claimed.epoch) return;
     await deps.connections.release(tx, task.connection, task.id);
+    const next = await nextQueued(tablesOf<OrchestrationTables>(tx), task.connection, new Date(deps.clock.now()));
+    if (next !== undefined) await deps.jobs.send(tx, taskRun, { task_id: next });
     await work(tx, task);
   });
 }
@@ -95,7 +97,7 @@ async function recordErase(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault
       if (result.revisitAt !== undefined) change.revisit_at = new Date(result.revisitAt);
       await deps.record(tx, {
         ...about(task, now),
-        type: 'task.erased',
+        type: 'task.reported',
         outcome: result.outcome,
         counts: result.counts,
         residue: [...result.residue],
@@ -192,6 +194,8 @@ async function apply(
       await updateTask(trx, task.id, {
         ...released,
         status: 'manual',
+        // What a system said and nobody saw is no outcome.
+        outcome: null,
         error_code: verdict.code,
         wake_at: null,
         ...(verdict.confirmation === undefined ? {} : { confirmation: verdict.confirmation }),

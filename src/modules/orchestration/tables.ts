@@ -43,6 +43,7 @@ export interface OrchestrationTables {
     confirm_count: WithDefault<number>;
     epoch: WithDefault<number>;
     lease_until: OptionalTime;
+    queued: WithDefault<boolean>;
     wake_at: OptionalTime;
     latest_safe_start: Date;
     dispatched_at: OptionalTime;

@@ -67,6 +67,7 @@ export async function startAttempt(
     .set({
       status: options.step === 'erase' ? 'erasing' : 'confirming',
       epoch,
+      queued: false,
       attempt: task.attempt + 1,
       attempts_total: number,
       lease_until: sql<Date>`clock_timestamp() + ${options.leaseMs} * interval '1 millisecond'`,
@@ -78,6 +79,19 @@ export async function startAttempt(
     .execute();
   await trx.insertInto('attempt').values({ task_id: task.id, number, step: options.step, epoch, started_at: options.now }).execute();
   return { epoch, number };
+}
+
+/** The task that has queued longest for a place on a connection, taken out of the queue and due now. */
+export async function nextQueued(trx: Transaction<OrchestrationTables>, connection: string, now: Date): Promise<TaskId | undefined> {
+  const row = await trx
+    .updateTable('task')
+    .set({ queued: false, wake_at: now })
+    .where('id', '=', (of) =>
+      of.selectFrom('task as next').select('next.id').where('next.connection', '=', connection).where('next.queued', '=', true).orderBy('next.created_at').orderBy('next.id').limit(1).forUpdate().skipLocked(),
+    )
+    .returning('id')
+    .executeTakeFirst();
+  return row?.id;
 }
 
 /** Ends an attempt with what came of it. */

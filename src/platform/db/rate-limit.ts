@@ -11,16 +11,17 @@ export interface RateLimit {
   readonly burst: number;
 }
 
-/** Whether a place was taken, how many are left at once, and otherwise how long to wait. */
+/** Whether a place was taken, when it begins and how many are left at once; and otherwise how long to wait before asking again. */
 export type RateDecision =
-  | { readonly allowed: true; readonly remaining: number }
+  | { readonly allowed: true; readonly waitMs: number; readonly remaining: number }
   | { readonly allowed: false; readonly retryAfterMs: number };
 
 /**
  * Takes one place in the named limit, by the database's clock, in one statement (the generic cell rate algorithm: ITU-T I.371, annex A).
+ * With `patienceMs` a place that begins within that time is taken too, and `waitMs` says how long to wait for it; places are given in order.
  * A refusal says when half of the burst is free again, so that who waits comes back for a run of calls and not for a single one.
  */
-export async function takePlace(database: Database, name: string, limit: RateLimit): Promise<RateDecision> {
+export async function takePlace(database: Database, name: string, limit: RateLimit, patienceMs = 0): Promise<RateDecision> {
   const intervalMs = 1000 / limit.perSecond;
   const toleranceMs = intervalMs * Math.max(0, limit.burst - 1);
   const db = database.read<RateLimitTable>();
@@ -28,11 +29,12 @@ export async function takePlace(database: Database, name: string, limit: RateLim
   const taken = await sql<{ ahead_ms: number }>`
     INSERT INTO rate_limit AS held (name, arrives_at) VALUES (${name}, clock_timestamp() + ${interval})
     ON CONFLICT (name) DO UPDATE SET arrives_at = greatest(held.arrives_at, clock_timestamp()) + ${interval}
-      WHERE held.arrives_at <= clock_timestamp() + ${toleranceMs} * interval '1 millisecond'
+      WHERE held.arrives_at <= clock_timestamp() + ${toleranceMs + patienceMs} * interval '1 millisecond'
     RETURNING (extract(epoch FROM arrives_at - clock_timestamp()) * 1000)::float8 AS ahead_ms`.execute(db);
   const row = taken.rows[0];
   if (row !== undefined) {
-    return { allowed: true, remaining: Math.max(0, Math.floor((toleranceMs + intervalMs - row.ahead_ms) / intervalMs)) };
+    const spareMs = toleranceMs + intervalMs - row.ahead_ms;
+    return { allowed: true, waitMs: Math.max(0, Math.ceil(-spareMs)), remaining: Math.max(0, Math.floor(spareMs / intervalMs)) };
   }
   const waiting = await sql<{ ahead_ms: number }>`
     SELECT (extract(epoch FROM arrives_at - clock_timestamp()) * 1000)::float8 AS ahead_ms FROM rate_limit WHERE name = ${name}`.execute(db);
