@@ -7,10 +7,10 @@ const hourMs = 60 * minuteMs;
 describe('the polling of a regulation', () => {
   it.each([
     ['a new one', 0, 1000],
-    ['one of nine seconds', 9000, 1000],
-    ['one of a minute', minuteMs, 6000],
-    ['one of ten minutes', 10 * minuteMs, minuteMs],
-    ['one of two hours', 2 * hourMs, 12 * minuteMs],
+    ['one of eight seconds', 8000, 1000],
+    ['one of a minute', minuteMs, 7500],
+    ['one of eight minutes', 8 * minuteMs, minuteMs],
+    ['one of two hours', 2 * hourMs, 15 * minuteMs],
     ['one of ten hours', 10 * hourMs, hourMs],
     ['one of thirty days', 720 * hourMs, hourMs],
     ['one that our clock sees in the future', -minuteMs, 1000],

@@ -13,11 +13,11 @@ const hourMs = 3_600_000;
 const visibleMs = 10 * minuteMs;
 
 /**
- * When to look at a regulation again, given how long it has run: after a tenth of its age, but at least a second and at most an hour. Most end
+ * When to look at a regulation again, given how long it has run: after an eighth of its age, but at least a second and at most an hour. Most end
  * in hours, some in weeks (30 days is Segment's own limit for its stores); one that ends at once is seen at once.
  */
 export function pollAfterMs(ageMs: number): number {
-  return Math.min(hourMs, Math.max(secondMs, Math.floor(ageMs / 10)));
+  return Math.min(hourMs, Math.max(secondMs, Math.floor(ageMs / 8)));
 }
 
 /** Makes the regulation's id durable before anything else can go wrong, and asks to come back. */

@@ -8,13 +8,23 @@ const int8 = 20;
 /** Connections per process: enough for a worker's parallel steps, few enough for dozens of processes on one server. */
 const poolMax = 16;
 
+/** How long a transaction may stand idle: a machine that vanished in the middle of one would else hold its rows until TCP gives it up, in hours. */
+const idleInTransactionMs = 60_000;
+
 /** Opens a PostgreSQL database by its URL. `onError` hears of connections that break while idle. */
 export function openPostgres(url: string, onError: (error: Error) => void): Database {
   const types: pg.CustomTypesConfig = {
     getTypeParser: ((id: number, format: 'text' | 'binary') =>
       id === int8 ? Number : pg.types.getTypeParser(id, format)) as pg.CustomTypesConfig['getTypeParser'],
   };
-  const pool = new pg.Pool({ connectionString: url, max: poolMax, types, application_name: 'quittance' });
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: poolMax,
+    types,
+    application_name: 'quittance',
+    keepAlive: true,
+    idle_in_transaction_session_timeout: idleInTransactionMs,
+  });
   pool.on('error', onError);
   return assembleDatabase({
     kind: 'postgres',
@@ -37,6 +47,9 @@ export function openPostgres(url: string, onError: (error: Error) => void): Data
   });
 }
 
+/** The server asks whether who holds a lock is still there, and gives it free 25 seconds after a machine vanished. */
+const lockKeepAlive = 'SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3';
+
 async function tryLock(url: string, key: bigint, onError: (error: Error) => void): Promise<ExclusiveLock | undefined> {
   const client = new pg.Client({ connectionString: url, application_name: 'quittance-lock', keepAlive: true });
   let held = true;
@@ -47,13 +60,16 @@ async function tryLock(url: string, key: bigint, onError: (error: Error) => void
   client.on('end', () => {
     held = false;
   });
-  await client.connect();
-  const answer = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [String(key)]);
-  if (answer.rows[0]?.locked !== true) {
-    await client.end();
-    return undefined;
+  let locked = false;
+  try {
+    await client.connect();
+    await client.query(lockKeepAlive);
+    const answer = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [String(key)]);
+    locked = answer.rows[0]?.locked === true;
+  } finally {
+    if (!locked) await client.end();
   }
-  return { held: () => held, release: () => client.end() };
+  return locked ? { held: () => held, release: () => client.end() } : undefined;
 }
 
 /** How long to wait before connecting again when the listening connection broke. */
@@ -90,6 +106,11 @@ async function listen(
       onNotification(message.payload ?? '');
     });
     await next.connect();
+    // Closed while it connected: nobody would end it any more.
+    if (closed) {
+      await next.end();
+      return;
+    }
     await next.query(`LISTEN ${next.escapeIdentifier(channel)}`);
     client = next;
     onReconnect();
