@@ -31,12 +31,16 @@ export async function readHealth(db: Kysely<ConnectionTables>, name?: string): P
   return result.rows;
 }
 
+async function lockPlaces(trx: Transaction<ConnectionTables>, connection: string): Promise<void> {
+  await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`connection:${connection}`}, 0))`.execute(trx);
+}
+
 /**
  * Takes one of a connection's places for a task, or says there is none. The advisory lock makes counting and taking one step for all
  * processes; it ends with the transaction.
  */
 export async function takeLease(trx: Transaction<ConnectionTables>, connection: string, taskId: TaskId, places: number, leaseMs: number): Promise<boolean> {
-  await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`connection:${connection}`}, 0))`.execute(trx);
+  await lockPlaces(trx, connection);
   const held = await sql<{ held: number }>`
     SELECT count(*)::int AS held FROM connection_lease
     WHERE connection = ${connection} AND task_id <> ${taskId} AND expires_at > clock_timestamp()`.execute(trx);
@@ -54,8 +58,9 @@ export async function renewLease(db: Kysely<ConnectionTables>, connection: strin
     WHERE connection = ${connection} AND task_id = ${taskId}`.execute(db);
 }
 
-/** Gives a place back. */
+/** Gives a place back, after whoever is just being refused one has said so: it would else queue for a place that nobody gives back any more. */
 export async function dropLease(trx: Transaction<ConnectionTables>, connection: string, taskId: TaskId): Promise<void> {
+  await lockPlaces(trx, connection);
   await trx.deleteFrom('connection_lease').where('connection', '=', connection).where('task_id', '=', taskId).execute();
 }
 

@@ -12,6 +12,8 @@ import type { OrchestrationTables } from './tables.ts';
 export const leaseMs = 30_000;
 /** How early a job may come, by clocks that differ a little, and still count as being in time. */
 const earlyMs = 20;
+/** How long after the end of somebody's lease a task is looked at. */
+const leaseLookMs = 1000;
 /** When a task that waits for others is looked at again even if nobody woke it. */
 const waitingLookMs = 600_000;
 
@@ -31,7 +33,13 @@ export async function claimStep(deps: OrchestrationDeps, taskId: TaskId): Promis
     const trx = tablesOf<OrchestrationTables>(tx);
     const task = await lockTask(trx, taskId);
     const now = deps.clock.now();
-    if (task === undefined || task.leased || task.status === 'manual') return undefined;
+    if (task === undefined || task.status === 'manual') return undefined;
+    if (task.leased) {
+      // Whoever holds it may have died, and this job be what its death gave back: it is looked at again when the lease ends.
+      const endsMs = Math.max(0, (task.wake_at?.getTime() ?? now) - now);
+      await deps.jobs.send(tx, taskRun, { task_id: task.id }, { delayMs: endsMs + leaseLookMs });
+      return undefined;
+    }
     if (task.wake_at === null || task.wake_at.getTime() > now + earlyMs) return undefined;
     const request = await findRequest(tablesOf<RequestTables>(tx), task.request_id);
     if (request === undefined || !executingStatuses.includes(request.status)) {

@@ -11,7 +11,7 @@ const poolMax = 16;
 /** How long a transaction may stand idle: a machine that vanished in the middle of one would else hold its rows until TCP gives it up, in hours. */
 const idleInTransactionMs = 60_000;
 
-/** Opens a PostgreSQL database by its URL. `onError` hears of connections that break while idle. */
+/** Opens a PostgreSQL database by its URL. `onError` hears of connections that break while no statement waits on them. */
 export function openPostgres(url: string, onError: (error: Error) => void): Database {
   const types: pg.CustomTypesConfig = {
     getTypeParser: ((id: number, format: 'text' | 'binary') =>
@@ -25,7 +25,10 @@ export function openPostgres(url: string, onError: (error: Error) => void): Data
     keepAlive: true,
     idle_in_transaction_session_timeout: idleInTransactionMs,
   });
-  pool.on('error', onError);
+  // A connection that is cut while a transaction holds it, between two statements, has nobody else to hear it, and would end the process.
+  pool.on('connect', (client) => client.on('error', onError));
+  // What an idle connection says is heard above; the pool repeats it, and must have a listener.
+  pool.on('error', () => undefined);
   return assembleDatabase({
     kind: 'postgres',
     kysely: new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) }),

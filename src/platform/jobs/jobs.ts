@@ -36,6 +36,9 @@ const heartbeatSeconds = 15;
 /** Seconds between looks for jobs whose time has come; NOTIFY brings the immediate ones at once. */
 const pollSeconds = 0.5;
 
+/** The id of no job. */
+const noJob = '00000000-0000-0000-0000-000000000000';
+
 /** Starts the queue on a database. `kinds` are all that exist; `schedules` says whether this process runs the cron. */
 export async function startJobs(
   database: Database,
@@ -75,6 +78,8 @@ export async function startJobs(
     };
     await boss.createQueue(kind.name, queue);
     await boss.updateQueue(kind.name, queue);
+    // pg-boss reads what it needs of a queue at the first use: here, since the first use is often inside a transaction, which it would leave.
+    await boss.findJobs(kind.name, { id: noJob });
   }
   return {
     send: async (tx, kind, data, sendOptions) => {

@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, beforeEach } from 'vitest';
+import { compose, serviceNames, type Quittance } from '../../src/composition.ts';
+import type { Clock } from '../../src/platform/clock.ts';
+import { readSettings } from '../../src/platform/config/settings.ts';
+import { createLog } from '../../src/platform/log.ts';
+import { startSandbox, type Sandbox } from '../../src/sandbox/index.ts';
+import { call, testConfig, testEnvironment, testFolder, type ConfigChanges } from './quittance.ts';
+
+/** A task as the API shows it. */
+export interface TaskView {
+  readonly id: string;
+  readonly system: string;
+  readonly status: string;
+  readonly outcome: string | null;
+  readonly confirmation: string | null;
+  readonly error_code: string | null;
+  readonly identifier: { readonly kind: string };
+  readonly residue: readonly { readonly what: string; readonly why: string }[];
+  readonly proof: Readonly<Record<string, unknown>>;
+  readonly revisit_at: string | null;
+  readonly attempts: number;
+}
+
+/** A whole Quittance in this process, listening. */
+export interface Running extends Quittance {
+  readonly url: string;
+  readonly folder: string;
+}
+
+/** What a test file works with: one sandbox, emptied before each test, and as many Quittances as it starts. */
+export interface Bench {
+  readonly sandbox: () => Sandbox;
+  readonly start: (changes?: ConfigChanges, options?: { readonly clock?: Clock; readonly logLevel?: string; readonly logTo?: { readonly write: (line: string) => void } }) => Promise<Running>;
+}
+
+/** Sets a test file up: the sandbox before all tests, everything stopped after them. */
+export function useBench(): Bench {
+  let sandbox: Sandbox | undefined;
+  const stops: (() => Promise<void>)[] = [];
+  const current = (): Sandbox => {
+    if (sandbox === undefined) throw new Error('The sandbox is started before all tests');
+    return sandbox;
+  };
+  beforeAll(async () => {
+    sandbox = await startSandbox({ ports: { stripe: 0, twilio: 0, segment: 0, mail: 0, smtp: 0 } });
+  });
+  beforeEach(() => {
+    for (const simulator of [current().stripe, current().twilio, current().segment]) simulator.reset();
+    current().stripe.seed({ account: { requests_per_second: 1000 } });
+    current().segment.seed({ account: { polls_per_stage: 1 } });
+  });
+  afterAll(async () => {
+    for (const stop of stops) await stop();
+    await current().close();
+  });
+  return {
+    sandbox: current,
+    start: async (changes = {}, options = {}) => {
+      const folder = testFolder();
+      const environment = testEnvironment(current());
+      const quittance = await compose({
+        settings: readSettings({ QUITTANCE_DATA_DIR: folder.path, QUITTANCE_PORT: '0' }),
+        config: testConfig(current(), changes),
+        services: serviceNames,
+        log: createLog(options.logLevel ?? 'fatal', options.logTo),
+        secrets: { environment, readFile: () => '' },
+        ...(options.clock === undefined ? {} : { clock: options.clock }),
+      });
+      stops.push(async () => {
+        await quittance.stop();
+        folder.remove();
+      });
+      return { ...quittance, url: quittance.url ?? '', folder: folder.path };
+    },
+  };
+}
+
+/** The tasks of a request. */
+export async function tasksOf(url: string, id: string): Promise<readonly TaskView[]> {
+  return (await call(url, `/v1/privacy-requests/${id}/tasks`)).body['items'] as unknown as readonly TaskView[];
+}
+
+/** A clock that a test moves forward; otherwise it runs as the machine's does. */
+export function movableClock(): Clock & { readonly advance: (ms: number) => void } {
+  let skew = 0;
+  return {
+    now: () => Date.now() + skew,
+    advance: (ms) => {
+      skew += ms;
+    },
+  };
+}
+
+/** The person that tests plant. */
+export const ada = { email: 'ada@example.com', phone: '+12025550111', customer: 'cus_ada000001', userId: 'user-ada' } as const;
+
+/** Plants Ada at all three vendors. */
+export function plantAda(sandbox: Sandbox, change: { readonly email?: string; readonly phone?: string; readonly customers?: readonly Record<string, unknown>[] } = {}): void {
+  const { email = ada.email, phone = ada.phone } = change;
+  sandbox.stripe.seed({
+    customers: change.customers ?? [{ id: ada.customer, email, name: 'Ada Example', phone, payment_methods: [{ last4: '4242' }], tax_ids: [{ type: 'eu_vat', value: 'DE123456789' }] }],
+  });
+  sandbox.twilio.seed({
+    messages: [
+      { to: phone, from: '+12025550190', body: 'hello' },
+      { to: '+12025550190', from: phone, body: 'hi' },
+    ],
+  });
+  sandbox.segment.seed({ profiles: [{ external_ids: [{ type: 'user_id', id: ada.userId }, { type: 'email', id: email }, { type: 'phone', id: phone }], traits: { plan: 'pro' } }] });
+}
+
+/** How often each change was really made at the simulators, by type. */
+export function effectsOf(sandbox: Sandbox): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { type } of [...sandbox.stripe.effects, ...sandbox.twilio.effects, ...sandbox.segment.effects]) counts[type] = (counts[type] ?? 0) + 1;
+  return counts;
+}
