@@ -18,6 +18,7 @@ import {
   sweep,
   sweepDue,
   taskRun,
+  wakeConnection,
   type BoundaryName,
   type OrchestrationDeps,
   type OrchestrationTables,
@@ -191,7 +192,7 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
       codeAttempts: config.identity.code_attempts,
       sendCode: (tx, requestId, number) => notify(tx, { requestId, template: 'verification_code', recipient: 'subject', occasion: codeOccasion(number) }),
     });
-    const connections = await createConnections({ database, clock, secrets, connectors, record, windowHours: config.requests.window_hours }, config.connections);
+    const connections = await createConnections({ database, clock, secrets, connectors, record, onResumed: (tx, name) => wakeConnection({ clock, jobs }, tx, name), windowHours: config.requests.window_hours }, config.connections);
     const facts = createNoticeFacts(database);
     const sender = createNotificationSender({
       database,

@@ -44,6 +44,7 @@ CREATE TABLE privacy_request (
   CONSTRAINT privacy_request_wakes CHECK (wake_at IS NOT NULL OR status IN ('closed', 'rejected', 'withdrawn', 'expired'))
 );
 CREATE INDEX privacy_request_wake ON privacy_request (wake_at) WHERE wake_at IS NOT NULL;
+CREATE INDEX privacy_request_duplicate ON privacy_request (duplicate_of) WHERE duplicate_of IS NOT NULL;
 CREATE INDEX privacy_request_listed ON privacy_request (received_at DESC, id DESC);
 
 -- identity ---------------------------------------------------------------------------------------------------------------------------
@@ -198,6 +199,7 @@ CREATE TABLE task (
 );
 CREATE INDEX task_wake ON task (wake_at) WHERE wake_at IS NOT NULL;
 CREATE INDEX task_of_request ON task (request_id);
+CREATE INDEX task_of_connection ON task (connection) WHERE status NOT IN ('settled', 'manual');
 CREATE INDEX task_queued ON task (connection, created_at, id) WHERE queued;
 
 -- Every attempt of a step: the intent before the call, the result after it. Deleted with the request's vault after the grace period, so it

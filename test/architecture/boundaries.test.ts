@@ -1,29 +1,6 @@
 import { cruise, type ICruiseResult } from 'dependency-cruiser';
 import { beforeAll, describe, expect, test } from 'vitest';
-
-/** Which module may use which; what is absent is forbidden. */
-const moduleMayUse: Readonly<Record<string, readonly string[]>> = {
-  audit: ['access'],
-  access: [],
-  identity: [],
-  connections: ['access'],
-  notifications: ['identity'],
-  requests: ['access', 'identity'],
-  intake: ['access', 'identity', 'requests'],
-  orchestration: ['access', 'identity', 'connections', 'notifications', 'requests'],
-};
-
-/** Which top folder of src may use which. */
-const folderMayUse: Readonly<Record<string, readonly string[]>> = {
-  contract: [],
-  verify: [],
-  platform: ['contract'],
-  'connector-kit': ['contract', 'platform'],
-  connectors: ['connector-kit', 'contract'],
-  modules: ['connector-kit', 'contract', 'platform', 'verify'],
-  cli: ['contract', 'verify', 'sandbox', 'platform'],
-  sandbox: [],
-};
+import { folderMayUse, moduleMayUse } from './module-may-use.ts';
 
 interface Edge {
   readonly from: string;

@@ -4,7 +4,7 @@ import type { Clock } from '../../src/platform/clock.ts';
 import { readSettings } from '../../src/platform/config/settings.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { startSandbox, type Sandbox } from '../../src/sandbox/index.ts';
-import { call, testConfig, testEnvironment, testFolder, type ConfigChanges } from './quittance.ts';
+import { apiKey, call, eventually, sendWebhook, testConfig, testEnvironment, testFolder, type ConfigChanges } from './quittance.ts';
 
 /** A task as the API shows it. */
 export interface TaskView {
@@ -21,16 +21,25 @@ export interface TaskView {
   readonly attempts: number;
 }
 
-/** A whole Quittance in this process, listening. */
+/** A whole Quittance in this process, listening. Stopping it leaves its folder, which goes when the file's tests are over. */
 export interface Running extends Quittance {
   readonly url: string;
   readonly folder: string;
 }
 
+/** How a Quittance is started other than usual. */
+export interface StartOptions {
+  readonly clock?: Clock;
+  readonly logLevel?: string;
+  readonly logTo?: { readonly write: (line: string) => void };
+  /** The folder of one that was stopped, to go on with what it holds. */
+  readonly folder?: string;
+}
+
 /** What a test file works with: one sandbox, emptied before each test, and as many Quittances as it starts. */
 export interface Bench {
   readonly sandbox: () => Sandbox;
-  readonly start: (changes?: ConfigChanges, options?: { readonly clock?: Clock; readonly logLevel?: string; readonly logTo?: { readonly write: (line: string) => void } }) => Promise<Running>;
+  readonly start: (changes?: ConfigChanges, options?: StartOptions) => Promise<Running>;
 }
 
 /** Sets a test file up: the sandbox before all tests, everything stopped after them. */
@@ -56,7 +65,7 @@ export function useBench(): Bench {
   return {
     sandbox: current,
     start: async (changes = {}, options = {}) => {
-      const folder = testFolder();
+      const folder = options.folder === undefined ? testFolder() : { path: options.folder, remove: () => undefined };
       const environment = testEnvironment(current());
       const quittance = await compose({
         settings: readSettings({ QUITTANCE_DATA_DIR: folder.path, QUITTANCE_PORT: '0' }),
@@ -66,11 +75,14 @@ export function useBench(): Bench {
         secrets: { environment, readFile: () => '' },
         ...(options.clock === undefined ? {} : { clock: options.clock }),
       });
-      stops.push(async () => {
-        await quittance.stop();
+      let stopping: Promise<void> | undefined;
+      const stop = (): Promise<void> => (stopping ??= quittance.stop());
+      // The newest first, so that a folder goes after everything that worked in it.
+      stops.unshift(async () => {
+        await stop();
         folder.remove();
       });
-      return { ...quittance, url: quittance.url ?? '', folder: folder.path };
+      return { ...quittance, stop, url: quittance.url ?? '', folder: folder.path };
     },
   };
 }
@@ -78,6 +90,31 @@ export function useBench(): Bench {
 /** The tasks of a request. */
 export async function tasksOf(url: string, id: string): Promise<readonly TaskView[]> {
   return (await call(url, `/v1/privacy-requests/${id}/tasks`)).body['items'] as unknown as readonly TaskView[];
+}
+
+/** Sends a request of a verified person and answers its id. */
+export async function openRequest(url: string, body: Readonly<Record<string, string>> = { email: ada.email, phone: ada.phone, stripe_customer_id: ada.customer }): Promise<string> {
+  const accepted = await sendWebhook(url, body);
+  if (accepted.status !== 202) throw new Error(`The request was answered ${accepted.status}`);
+  return String(accepted.body['id']);
+}
+
+/** Waits until a request is closed and its certificate issued, and gives the certificate's bytes. */
+export async function certificateOf(url: string, id: string): Promise<Buffer> {
+  return eventually('The certificate', async () => {
+    const response = await fetch(`${url}/v1/privacy-requests/${id}/certificate`, { headers: { authorization: `Bearer ${apiKey}` } });
+    return response.status === 200 ? Buffer.from(await response.arrayBuffer()) : undefined;
+  });
+}
+
+/** Waits until nothing of a request's person is left in the vault. */
+export async function untilShredded(url: string, id: string): Promise<void> {
+  await eventually('The shredding', async () => {
+    const { body } = await call(url, `/v1/privacy-requests/${id}/timeline`);
+    return (body['items'] as unknown as { type: string }[]).some((each) => each.type === 'request.shredded') ? true : undefined;
+  });
+  const plan = await call(url, `/v1/privacy-requests/${id}/plan`);
+  if ((plan.body['identifiers'] as unknown as unknown[]).length > 0) throw new Error('The request says shredded and still has identifiers');
 }
 
 /** A clock that a test moves forward; otherwise it runs as the machine's does. */

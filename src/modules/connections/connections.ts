@@ -81,6 +81,8 @@ export interface ConnectionsDeps {
   readonly secrets: SecretSources;
   readonly connectors: Readonly<Record<string, Connector>>;
   readonly record: (tx: Tx, entry: AuditEntry) => Promise<void>;
+  /** Wakes what waited for a connection, when it is resumed. */
+  readonly onResumed: (tx: Tx, name: string) => Promise<void>;
   /** The window of connections that have none of their own, in hours. */
   readonly windowHours: number;
 }
@@ -106,6 +108,7 @@ export async function createConnections(deps: ConnectionsDeps, config: Readonly<
       if (!(await store.setSuspended(tablesOf<ConnectionTables>(tx), name, reason))) return;
       const type = reason === null ? 'connection.resumed' : 'connection.suspended';
       await deps.record(tx, { type, at: isoTime(deps.clock.now()), actor: { role: 'operator', id: operator }, system: name });
+      if (reason === null) await deps.onResumed(tx, name);
     });
   };
   return {

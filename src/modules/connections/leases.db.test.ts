@@ -35,7 +35,7 @@ interface Process {
 }
 
 async function startProcess(database: Database): Promise<Process> {
-  const deps = { database, clock: { now: () => 0 }, secrets: { environment: {}, readFile: () => '' }, connectors: { example: connector }, record: async () => undefined, windowHours: 1 };
+  const deps = { database, clock: { now: () => 0 }, secrets: { environment: {}, readFile: () => '' }, connectors: { example: connector }, record: async () => undefined, onResumed: async () => undefined, windowHours: 1 };
   return { database, connections: await createConnections(deps, { shop: { connector: 'example', after: [], action: 'erase', timeout_seconds: 30 } }) };
 }
 

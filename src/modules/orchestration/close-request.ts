@@ -3,7 +3,7 @@ import { isoTime } from '../../platform/clock.ts';
 import { tablesOf } from '../../platform/db/database.ts';
 import { isFailure } from '../../platform/failure.ts';
 import type { VaultIdentifier } from '../identity/index.ts';
-import { lockRequest, moveRequest, outsideId, readCertificate, requestAdvance, updateRequest, wakeRequest, type RequestCore, type RequestTables } from '../requests/index.ts';
+import { lockRequest, moveRequest, outsideId, readCertificate, requestAdvance, updateRequest, wakeDuplicates, wakeRequest, type RequestCore, type RequestTables } from '../requests/index.ts';
 import type { OrchestrationDeps } from './deps.ts';
 import { requestVerdict } from './domain/request-verdict.ts';
 import { taskRun } from './jobs.ts';
@@ -68,6 +68,9 @@ async function suppress(deps: OrchestrationDeps, tx: Parameters<OrchestrationDep
  */
 export async function lookAfterEnded(deps: OrchestrationDeps, request: RequestCore): Promise<void> {
   const now = deps.clock.now();
+  await deps.database.transaction(async (tx) => {
+    for (const id of await wakeDuplicates(tablesOf<RequestTables>(tx), request.id, new Date(now))) await advanceSoon(deps, tx, id);
+  });
   if (request.status === 'closed' && (await certify(deps, request)) === 'waiting') {
     await deps.database.transaction(async (tx) => {
       await wakeRequest(tx, request.id, now + certificateLookMs);

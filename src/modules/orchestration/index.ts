@@ -2,6 +2,7 @@ export { createAdvanceRequest, type AdvanceRequest } from './advance-request.ts'
 export { createRunTask, type RunTask } from './run-task.ts';
 export { createNoticeFacts, type NoticeFacts } from './describe-for-notices.ts';
 export { registerOrchestrationRoutes } from './routes.ts';
+export { wakeConnection } from './wake-connection.ts';
 export { sweepDue, type Swept } from './sweep.ts';
 export { sweep, taskRun } from './jobs.ts';
 export { freeLeases } from './task-store.ts';

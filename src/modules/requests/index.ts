@@ -5,6 +5,6 @@ export { registerRequestRoutes, requestBody, requestBodySchema, requestIdOf, req
 export { requestAdvance } from './jobs.ts';
 export { endedStatuses, executingStatuses, requestLife } from './domain/life.ts';
 export { laws } from './domain/laws.ts';
-export { dueRequests, findRequest, lockRequest, openAmong, outsideId, readCertificate, summarise, updateRequest, wakeUnderWay, type RequestCore } from './store.ts';
+export { dueRequests, findRequest, lockRequest, openAmong, outsideId, readCertificate, summarise, updateRequest, wakeDuplicates, wakeUnderWay, type RequestCore } from './store.ts';
 export type { RequestTables } from './tables.ts';
 export type { IncomingRequest, Opened, RequestSummary } from './requests.ts';

@@ -74,6 +74,12 @@ export async function openAmong(db: Kysely<RequestTables>, ids: readonly Request
   return db.selectFrom('privacy_request').select(columns).where('id', 'in', ids).where('status', 'not in', ended).where('duplicate_of', 'is', null).orderBy('received_at').execute();
 }
 
+/** Has the requests that wait for the end of this one looked at; answers their ids. */
+export async function wakeDuplicates(trx: Transaction<RequestTables>, id: RequestId, now: Date): Promise<readonly RequestId[]> {
+  const rows = await trx.updateTable('privacy_request').set({ wake_at: now }).where('duplicate_of', '=', id).where('status', '=', 'verified').returning('id').execute();
+  return rows.map((row) => row.id);
+}
+
 /** Where a page of the list starts: after this request. */
 export interface PageStart {
   readonly receivedAt: Date;
