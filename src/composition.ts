@@ -226,6 +226,7 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
       policy: {
         approvalRequired: config.requests.approval === 'required',
         graceMs: config.requests.grace_days * 24 * hourMs,
+        windowMs: config.requests.window_hours * hourMs,
         confirmAttemptsMax: config.requests.confirm_attempts,
         controller: { name: config.controller.name, contact: config.controller.contact },
       },

@@ -132,8 +132,8 @@ export function movableClock(): Clock & { readonly advance: (ms: number) => void
 export const ada = { email: 'ada@example.com', phone: '+12025550111', customer: 'cus_ada000001', userId: 'user-ada' } as const;
 
 /** Plants Ada at all three vendors. */
-export function plantAda(sandbox: Sandbox, change: { readonly email?: string; readonly phone?: string; readonly customers?: readonly Record<string, unknown>[] } = {}): void {
-  const { email = ada.email, phone = ada.phone } = change;
+export function plantAda(sandbox: Sandbox, change: { readonly email?: string; readonly phone?: string; readonly userId?: string; readonly customers?: readonly Record<string, unknown>[] } = {}): void {
+  const { email = ada.email, phone = ada.phone, userId = ada.userId } = change;
   sandbox.stripe.seed({
     customers: change.customers ?? [{ id: ada.customer, email, name: 'Ada Example', phone, payment_methods: [{ last4: '4242' }], tax_ids: [{ type: 'eu_vat', value: 'DE123456789' }] }],
   });
@@ -143,7 +143,7 @@ export function plantAda(sandbox: Sandbox, change: { readonly email?: string; re
       { to: '+12025550190', from: phone, body: 'hi' },
     ],
   });
-  sandbox.segment.seed({ profiles: [{ external_ids: [{ type: 'user_id', id: ada.userId }, { type: 'email', id: email }, { type: 'phone', id: phone }], traits: { plan: 'pro' } }] });
+  sandbox.segment.seed({ profiles: [{ external_ids: [{ type: 'user_id', id: userId }, { type: 'email', id: email }, { type: 'phone', id: phone }], traits: { plan: 'pro' } }] });
 }
 
 /** How often each change was really made at the simulators, by type. */

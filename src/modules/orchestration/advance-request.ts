@@ -14,6 +14,8 @@ import type { OrchestrationTables } from './tables.ts';
 
 /** When an open request is looked at again even if nothing woke it. */
 const openLookMs = 600_000;
+/** Bugs of our own are tried this often before a person is asked. */
+const internalAttemptsMax = 6;
 /** How soon after the end of the request it repeats a duplicate is looked at. */
 const duplicateLookMs = 60_000;
 
@@ -109,7 +111,8 @@ async function resolveOrWait(deps: OrchestrationDeps, request: RequestCore): Pro
       const current = await lockRequest(trx, request.id);
       if (current === undefined || current.status !== 'resolving') return;
       const now = deps.clock.now();
-      if (failure.retry === 'later') {
+      const isTired = now - (current.verified_at?.getTime() ?? now) > deps.policy.windowMs || (failure.code === 'INTERNAL' && current.attempt >= internalAttemptsMax);
+      if (failure.retry === 'later' && !isTired) {
         const waitMs = backoffMs(current.attempt + 1, deps.random.fraction(), failure.retryAfterMs);
         await updateRequest(trx, request.id, { attempt: current.attempt + 1, wake_at: new Date(now + waitMs) });
         await deps.jobs.send(tx, requestAdvance, { request_id: request.id }, { delayMs: waitMs });
@@ -168,7 +171,9 @@ async function followTasks(deps: OrchestrationDeps, request: RequestCore): Promi
     await settleRequestTasks(deps, tx, request.id, 'approved');
     const settledIds = new Set(tasks.filter((task) => task.status === 'settled' || task.status === 'manual').map((task) => task.id));
     for (const task of tasks) {
-      if (task.status !== 'waiting' || !task.after.every((id) => settledIds.has(id))) continue;
+      // One that is due already has its job; one that queues for its connection is woken by it.
+      const isWoken = task.queued || (task.wake_at !== null && task.wake_at.getTime() <= now);
+      if (task.status !== 'waiting' || isWoken || !task.after.every((id) => settledIds.has(id))) continue;
       await updateTask(trx, task.id, { wake_at: new Date(now) });
       await deps.jobs.send(tx, taskRun, { task_id: task.id });
     }

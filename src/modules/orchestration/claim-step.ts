@@ -56,7 +56,7 @@ export async function claimStep(deps: OrchestrationDeps, taskId: TaskId): Promis
     const admission = await deps.connections.admit(tx, task.connection, taskId, leaseMs);
     if (!admission.admitted) {
       // Whoever gives a place back wakes the one that queues longest; the time is only for when nobody does.
-      await updateTask(trx, task.id, { queued: admission.reason === 'busy' });
+      await updateTask(trx, task.id, { queued: true });
       await wake(deps, tx, task, admission.retryAfterMs * (1 + deps.random.fraction()), true);
       return undefined;
     }

@@ -13,10 +13,9 @@ import { makeStatement } from './statement.ts';
 import { tasksOf, updateTask } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 
-/** How soon to look again for the checkpoint that a certificate waits for. */
-const certificateLookMs = 500;
-/** How soon to look again for notices that are on their way. */
-const noticeLookMs = 2000;
+/** How soon to look again for the checkpoint that a certificate waits for, and for notices on their way; twice as long each time. */
+const lookMs = 500;
+const lookMaxMs = 600_000;
 
 /**
  * Closes a request whose tasks are all settled: verdict, suppression entries, the notice to the person and the order for the certificate, in
@@ -72,10 +71,7 @@ export async function lookAfterEnded(deps: OrchestrationDeps, request: RequestCo
     for (const id of await wakeDuplicates(tablesOf<RequestTables>(tx), request.id, new Date(now))) await advanceSoon(deps, tx, id);
   });
   if (request.status === 'closed' && (await certify(deps, request)) === 'waiting') {
-    await deps.database.transaction(async (tx) => {
-      await wakeRequest(tx, request.id, now + certificateLookMs);
-      await deps.jobs.send(tx, requestAdvance, { request_id: request.id }, { delayMs: certificateLookMs });
-    });
+    await lookAgain(deps, request, now);
     return;
   }
   const revisits = (await tasksOf(deps.database.read<OrchestrationTables>(), request.id)).flatMap((task) => (task.revisit_at === null ? [] : [{ id: task.id, at: task.revisit_at.getTime() }]));
@@ -89,15 +85,27 @@ export async function lookAfterEnded(deps: OrchestrationDeps, request: RequestCo
   const nextRevisit = revisits.length === 0 ? undefined : Math.min(...revisits.map((each) => each.at));
   const wakeAt = nextRevisit === undefined ? graceEnds : Math.max(now, nextRevisit);
   const noticesPending = await deps.noticesWait(request.id);
-  if (nextRevisit !== undefined || now < graceEnds || noticesPending) {
-    const nextLook = noticesPending && wakeAt <= now ? now + noticeLookMs : wakeAt;
+  if (noticesPending && wakeAt <= now) {
+    await lookAgain(deps, request, now);
+    return;
+  }
+  if (nextRevisit !== undefined || now < graceEnds) {
     await deps.database.transaction(async (tx) => {
-      await wakeRequest(tx, request.id, nextLook);
-      await deps.jobs.send(tx, requestAdvance, { request_id: request.id }, { delayMs: nextLook - now });
+      await wakeRequest(tx, request.id, wakeAt);
+      await deps.jobs.send(tx, requestAdvance, { request_id: request.id }, { delayMs: wakeAt - now });
     });
     return;
   }
   await shred(deps, request);
+}
+
+/** Comes back soon, and less soon each time. */
+async function lookAgain(deps: OrchestrationDeps, request: RequestCore, now: number): Promise<void> {
+  const delayMs = Math.min(lookMaxMs, lookMs * 2 ** Math.min(request.attempt, 20));
+  await deps.database.transaction(async (tx) => {
+    await updateRequest(tablesOf<RequestTables>(tx), request.id, { attempt: request.attempt + 1, wake_at: new Date(now + delayMs) });
+    await deps.jobs.send(tx, requestAdvance, { request_id: request.id }, { delayMs });
+  });
 }
 
 /** Builds and stores the certificate, and then tells the person: the notice says that it is there. */
@@ -111,7 +119,7 @@ async function certify(deps: OrchestrationDeps, request: RequestCore): Promise<'
     const trx = tablesOf<RequestTables>(tx);
     const current = await lockRequest(trx, request.id);
     if (current === undefined || current.status !== 'closed' || current.closed_at?.getTime() !== request.closed_at?.getTime()) return;
-    await updateRequest(trx, request.id, { certificate });
+    await updateRequest(trx, request.id, { certificate, attempt: 0 });
     await deps.notify(tx, { requestId: request.id, template: 'closed', recipient: 'subject', occasion: `closed:${request.closed_at?.toISOString() ?? ''}` });
   });
   deps.boundary('certificate.issued');

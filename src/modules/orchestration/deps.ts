@@ -65,6 +65,8 @@ export type BoundaryName = (typeof boundaryNames)[number];
 export interface OrchestrationPolicy {
   readonly approvalRequired: boolean;
   readonly graceMs: number;
+  /** A resolution that has not succeeded by then goes to a person. */
+  readonly windowMs: number;
   readonly confirmAttemptsMax: number;
   readonly controller: { readonly name: string; readonly contact: string };
 }
