@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, inject, test } from 'vitest';
 import { apiKey, call, untilStatus } from '../support/quittance.ts';
-import { filesBelow, findMarks, markForms, rowsOf } from '../support/marks.ts';
+import { filesChangedSince, findMarks, markForms, rowsOf } from '../support/marks.ts';
 import { certificateOf, openRequest, plantAda, untilShredded, useBench } from '../support/running.ts';
 
 const bench = useBench();
@@ -27,7 +27,7 @@ const marks = [
 /** Everything that a Quittance left in a folder, searched; it must be stopped. */
 async function traces(folder: string): Promise<{ readonly values: number; readonly found: readonly string[] }> {
   const rows = [...(await rowsOf(join(folder, 'main'))), ...(await rowsOf(join(folder, 'audit')))];
-  const files = filesBelow(folder);
+  const files = filesChangedSince(inject('databaseTemplate'), folder);
   const found = [...rows.flatMap((row) => findMarks(marks, row.where, row.content)), ...files.flatMap((file) => findMarks(marks, file.path, file.content))];
   return { values: rows.length + files.length, found: [...new Set(found)] };
 }

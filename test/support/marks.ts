@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { openEmbedded } from '../../src/platform/db/embedded.ts';
@@ -50,12 +50,16 @@ export function findMarks(marks: readonly MarkForms[], where: string, content: s
   return marks.flatMap((mark) => mark.forms.filter((each) => bytes.includes(each.bytes)).map((each) => `${where}: ${mark.name} (${each.form})`));
 }
 
-/** Every file below a folder, by its path from there. */
-export function filesBelow(folder: string): readonly { readonly path: string; readonly content: Buffer }[] {
+/** Every file below a folder that is not, byte for byte, as in the folder that it was copied from, by its path from there. */
+export function filesChangedSince(original: string, folder: string): readonly { readonly path: string; readonly content: Buffer }[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
-    .map((path) => ({ path: path.slice(folder.length + 1), content: readFileSync(path) }));
+    .map((path) => ({ path: path.slice(folder.length + 1), content: readFileSync(path) }))
+    .filter(({ path, content }) => {
+      const before = join(original, path);
+      return !existsSync(before) || !content.equals(readFileSync(before));
+    });
 }
 
 /** Every value of every row of every table of an embedded database, by `schema.table.column`; the database must be closed. */

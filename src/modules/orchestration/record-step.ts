@@ -50,6 +50,8 @@ export async function recordFailure(deps: OrchestrationDeps, claimed: ClaimedSte
     await deps.record(tx, { ...about(task, now), type: 'task.attempt_failed', error_code: failure.code, attempt: claimed.number });
     await apply(deps, tx, task, verdict, { error_code: failure.code });
   });
+  const { task } = claimed;
+  deps.log.warn({ request_id: formatId('request', task.request_id), task_id: formatId('task', task.id), system: task.connection, step: claimed.step, attempt: claimed.number, err: failure }, 'a step failed');
 }
 
 async function ifStillHeld(deps: OrchestrationDeps, claimed: ClaimedStep, work: (tx: Tx, task: TaskRow) => Promise<void>): Promise<void> {
