@@ -49,7 +49,8 @@ CREATE INDEX privacy_request_listed ON privacy_request (received_at DESC, id DES
 
 -- identity ---------------------------------------------------------------------------------------------------------------------------
 
--- One data key per request. Destroying it (wrapped = null, destroyed_at set) erases the person from Quittance, backups included.
+-- One data key per request. Destroying it (wrapped = null, destroyed_at set) makes everything sealed under it unreadable: here, and in a backup
+-- for who does not have both an older backup of this row and the master key.
 CREATE TABLE request_key (
   request_id uuid PRIMARY KEY REFERENCES privacy_request (id),
   master_key_id text NOT NULL,
@@ -59,7 +60,8 @@ CREATE TABLE request_key (
   CONSTRAINT request_key_destroyed CHECK ((wrapped IS NULL) = (destroyed_at IS NOT NULL))
 );
 
--- The identity vault: the only table that may hold personal data, and only sealed.
+-- The identity vault. Personal data is here, in task.cursor and work_item (vendors' names of the person's objects), and in identity_mapping,
+-- and nowhere else; always sealed.
 CREATE TABLE subject_identity (
   id uuid PRIMARY KEY,
   request_id uuid NOT NULL REFERENCES privacy_request (id),

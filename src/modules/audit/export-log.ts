@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Database } from '../../platform/db/database.ts';
 import { Failure } from '../../platform/failure.ts';
@@ -47,7 +47,11 @@ export async function exportLog(audit: Database, signer: NoteSigner, folder: str
       if (level === 'entries') onProgress?.(Math.min(head.size, (tile.index + 1) * tileWidth), head.size);
     }
   }
-  await writeWhole(join(folder, 'checkpoints.jsonl'), heads.map((each) => `${JSON.stringify(each.note)}\n`).join(''));
+  // Heads of an earlier export stay even where the database lost them: they are what shows that it did.
+  const path = join(folder, 'checkpoints.jsonl');
+  const kept = existsSync(path) ? (await readFile(path, 'utf8')).split('\n').filter((line) => line !== '') : [];
+  const lines = new Set([...kept, ...heads.map((each) => JSON.stringify(each.note))]);
+  await writeWhole(path, [...lines].map((line) => `${line}\n`).join(''));
   await writeWhole(join(folder, 'log-key'), `${signer.verifierKey.text}\n`);
   await writeWhole(join(folder, 'checkpoint'), head.note);
   return { size: head.size, tiles: written };

@@ -5,7 +5,7 @@ import { findRequest, type RequestTables } from '../requests/index.ts';
 import type { DescribedIdentifier } from '../identity/index.ts';
 import type { OrchestrationDeps } from './deps.ts';
 import { planTasks, type PlannedTask } from './domain/plan.ts';
-import { insertTasks, tasksOf } from './task-store.ts';
+import { insertTasks, removeNotApplicable, tasksOf } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 
 /** Plans the tasks for what the vault holds. Pure but for its reading of the configured connections. */
@@ -25,12 +25,13 @@ export async function addPlannedTasks(deps: OrchestrationDeps, tx: Tx, requestId
   if (request === undefined) throw new Error('A plan is made for a request that does not exist');
   const planned = planFor(deps, await deps.vault.describe(requestId, tx), request.due_at.getTime());
   const now = new Date(deps.clock.now());
-  const existing = await tasksOf(trx, requestId);
+  const existing = (await tasksOf(trx, requestId)).filter((each) => each.decision !== 'not_applicable' || planned.some((task) => task.connection === each.connection && task.decision === 'not_applicable'));
   const isNew = (task: PlannedTask): boolean =>
     !existing.some((each) => each.connection === task.connection && each.identifier_id === task.identifierId && each.action === task.action);
   const fresh = planned.filter(isNew).map((task) => ({ task, id: newId('task') }));
   const all = [...existing.map((each) => ({ id: each.id, connection: each.connection })), ...fresh.map((each) => ({ id: each.id, connection: each.task.connection }))];
   const before = (task: PlannedTask): TaskId[] => all.filter((each) => task.afterConnections.includes(each.connection)).map((each) => each.id);
+  await removeNotApplicable(trx, requestId, fresh.flatMap(({ task }) => (task.decision === 'not_applicable' ? [] : [task.connection])));
   await insertTasks(
     trx,
     fresh.map(({ task, id }) => ({
@@ -43,12 +44,13 @@ export async function addPlannedTasks(deps: OrchestrationDeps, tx: Tx, requestId
       commitment: task.commitment,
       action: task.action,
       decision: task.decision,
-      status: 'waiting' as const,
       after: before(task),
       seen_here: task.seenHere,
       latest_safe_start: new Date(task.latestSafeStart),
       created_at: now,
-      wake_at: now,
+      ...(task.decision === 'not_applicable'
+        ? { status: 'settled' as const, outcome: 'unsupported' as const, settled_at: now, wake_at: null, residue: JSON.stringify([{ what: 'system_not_asked', why: 'unsupported' }]) }
+        : { status: 'waiting' as const, wake_at: now }),
     })),
   );
   return fresh.length;

@@ -1,16 +1,12 @@
-import { sql, type Kysely, type Selectable, type Transaction, type Updateable } from 'kysely';
+import { sql, type Insertable, type Kysely, type Selectable, type Transaction, type Updateable } from 'kysely';
 import type { RequestId, TaskId } from '../../contract/ids.ts';
 import type { OrchestrationTables } from './tables.ts';
 
 /** A task's row. */
 export type TaskRow = Selectable<OrchestrationTables['task']>;
-type NewTask = Pick<
-  TaskRow,
-  'id' | 'request_id' | 'connection' | 'connector' | 'identifier_id' | 'identifier_kind' | 'commitment' | 'action' | 'decision' | 'after' | 'seen_here' | 'latest_safe_start' | 'created_at' | 'status' | 'wake_at'
->;
 
 /** Adds the tasks that are not there yet; answers the ids of those added. */
-export async function insertTasks(trx: Transaction<OrchestrationTables>, tasks: readonly NewTask[]): Promise<readonly TaskId[]> {
+export async function insertTasks(trx: Transaction<OrchestrationTables>, tasks: readonly Insertable<OrchestrationTables['task']>[]): Promise<readonly TaskId[]> {
   if (tasks.length === 0) return [];
   const rows = await trx
     .insertInto('task')
@@ -19,6 +15,12 @@ export async function insertTasks(trx: Transaction<OrchestrationTables>, tasks: 
     .returning('id')
     .execute();
   return rows.map((row) => row.id);
+}
+
+/** Takes back what a plan said of systems that could not be asked, now that they can. */
+export async function removeNotApplicable(trx: Transaction<OrchestrationTables>, requestId: RequestId, connections: readonly string[]): Promise<void> {
+  if (connections.length === 0) return;
+  await trx.deleteFrom('task').where('request_id', '=', requestId).where('decision', '=', 'not_applicable').where('connection', 'in', connections).execute();
 }
 
 /** All tasks of a request, in the order in which they were planned. */

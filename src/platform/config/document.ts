@@ -23,7 +23,7 @@ const sourceSchema = z.strictObject({
 
 const connectionSchema = z.looseObject({
   connector: nameRule.describe('The vendor folder: stripe, twilio, segment.'),
-  after: z.array(nameRule).default([]).describe('Connections whose tasks must be settled before this one starts.'),
+  after: z.array(nameRule).default([]).describe('Connections whose tasks come first: settled, or with a person.'),
   action: z.enum(['erase', 'anonymise']).default('erase'),
   concurrency: z.int().min(1).max(1000).optional().describe('Tasks at once, over all processes.'),
   calls_per_second: z.number().positive().max(10_000).optional().describe('Calls to the vendor, over all processes.'),

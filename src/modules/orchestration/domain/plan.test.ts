@@ -28,6 +28,11 @@ test('a system that erases by nothing that the person has is searched by what it
   expect(planTasks([stripe], [identifier('c', 'email')], 100_000).map((task) => task.identifierKind)).toEqual(['email']);
 });
 
+test('a system that cannot be asked by anything that is known is in the plan as exactly that', () => {
+  const tasks = planTasks([stripe], [identifier('u', 'user_id')], 100_000);
+  expect(tasks).toEqual([expect.objectContaining({ connection: 'stripe', decision: 'not_applicable', seenHere: false, afterConnections: [] })]);
+});
+
 test('the identity map comes after all other systems', () => {
   const tasks = planTasks([map, stripe], [identifier('u', 'user_id'), identifier('a', 'stripe_customer')], 100_000);
   expect(tasks.find((task) => task.connection === 'segment')?.afterConnections).toEqual(['stripe']);

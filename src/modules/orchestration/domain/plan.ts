@@ -40,7 +40,8 @@ export interface PlannedTask {
 /**
  * Turns the identifiers of a person and the configured connections into tasks, in the order of the connections.
  * Each system is asked by every identifier by which it erases. Where the person has none of those, it is searched by what it can be searched
- * by, so that no system is passed over in silence. A system that is the identity map comes after all others.
+ * by, and where it cannot be asked by anything that is known, the plan says so: no system is passed over in silence. A system that is the
+ * identity map comes after all others.
  */
 export function planTasks(connections: readonly PlannedConnection[], identifiers: readonly PlannedIdentifier[], dueAt: number): readonly PlannedTask[] {
   const tasks: PlannedTask[] = [];
@@ -49,21 +50,27 @@ export function planTasks(connections: readonly PlannedConnection[], identifiers
     const direct = identifiers.filter((each) => capabilities.erases.includes(each.kind));
     const searched = identifiers.filter((each) => capabilities.locates.includes(each.kind));
     const targets = direct.length > 0 ? direct : searched;
-    const others = capabilities.isIdentityMap ? connections.filter((each) => !each.capabilities.isIdentityMap).map((each) => each.name) : [];
-    for (const target of targets) {
-      tasks.push({
-        connection: connection.name,
-        connector: connection.connector,
-        identifierId: target.id,
-        identifierKind: target.kind,
-        commitment: target.commitment,
-        action: connection.action,
-        decision: connection.action,
-        seenHere: target.seenIn.includes(connection.name),
-        afterConnections: [...new Set([...connection.after, ...others])],
-        latestSafeStart: dueAt - capabilities.latencyMs.worst,
-      });
+    const first = identifiers[0];
+    if (targets.length === 0 && first !== undefined) {
+      // Nothing that is known of the person means anything to this system: that is said, and not passed over in silence.
+      tasks.push({ ...taskOf(connection, first, dueAt), decision: 'not_applicable', seenHere: false, afterConnections: [] });
     }
+    const others = capabilities.isIdentityMap ? connections.filter((each) => !each.capabilities.isIdentityMap).map((each) => each.name) : [];
+    for (const target of targets) tasks.push({ ...taskOf(connection, target, dueAt), afterConnections: [...new Set([...connection.after, ...others])] });
   }
   return tasks;
+}
+
+function taskOf(connection: PlannedConnection, target: PlannedIdentifier, dueAt: number): Omit<PlannedTask, 'afterConnections'> {
+  return {
+    connection: connection.name,
+    connector: connection.connector,
+    identifierId: target.id,
+    identifierKind: target.kind,
+    commitment: target.commitment,
+    action: connection.action,
+    decision: connection.action,
+    seenHere: target.seenIn.includes(connection.name),
+    latestSafeStart: dueAt - connection.capabilities.latencyMs.worst,
+  };
 }
