@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { connectors } from './connectors/registry.ts';
 import type { Identifier, IdentifierKind } from './contract/identifiers.ts';
 import type { RequestId, TaskId } from './contract/ids.ts';
-import { createAuthenticate, type ApiKey } from './modules/access/index.ts';
+import { createAuthenticate, guardRoutes, type ApiKey } from './modules/access/index.ts';
 import { auditVerify, createAudit, type Audit, type AuditAlert } from './modules/audit/index.ts';
 import { checkConnections, createConnections, registerConnectionRoutes, type Connections } from './modules/connections/index.ts';
 import { createMapping, createSuppressionLedger, createVault, createVerification, normalise, type Mapping, type SuppressionLedger } from './modules/identity/index.ts';
@@ -24,7 +24,7 @@ import {
   type OrchestrationTables,
   type Swept,
 } from './modules/orchestration/index.ts';
-import { createOpenRequest, createRequestActions, registerRequestRoutes, requestAdvance, wakeUnderWay, type RequestTables } from './modules/requests/index.ts';
+import { checkLaw, createOpenRequest, createRequestActions, registerRequestRoutes, requestAdvance, wakeUnderWay, type RequestTables } from './modules/requests/index.ts';
 import { isoTime, systemClock, type Clock } from './platform/clock.ts';
 import type { ConfigDocument } from './platform/config/document.ts';
 import { processSecretSources, resolveSecret, type SecretSources } from './platform/config/load.ts';
@@ -132,6 +132,7 @@ function operatorKeyOf(settings: Settings, random: Random): Secret | undefined {
 /** Refuses a configuration that a start would refuse, without a database and without a call. Fails with `CONFIG_INVALID`. */
 export function checkConfig(config: ConfigDocument, secrets: SecretSources): void {
   checkMailConfig(config);
+  checkLaw(config.requests.default_law, '/requests/default_law');
   checkConnections({ connectors, secrets }, config.connections);
   createSources(config.sources, secrets, globalThis.fetch);
   for (const [index, each] of config.access.api_keys.entries()) resolveSecret(each.key, `/access/api_keys/${index}/key`, secrets);
@@ -157,6 +158,8 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
   const random = options.random ?? systemRandom;
   const secrets = options.secrets ?? processSecretSources(process.env);
   checkMailConfig(config);
+  checkLaw(config.requests.default_law, '/requests/default_law');
+  if (config.mail === undefined || config.controller.dpo === undefined) log.warn('nobody is alerted when something waits for a person: set /mail and /controller/dpo');
   const databases = await openDatabases(settings, log);
   const stops: (() => Promise<void>)[] = [databases.close];
   try {
@@ -265,6 +268,7 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
       if (operatorKey !== undefined) keys.push({ name: 'operator', subjectVerified: true, key: operatorKey });
       const authenticate = createAuthenticate(keys);
       const app = await createHttpServer(log, version);
+      guardRoutes(app, authenticate);
       const openRequest = createOpenRequest({
         clock,
         random,

@@ -27,6 +27,10 @@ CREATE TABLE privacy_request (
   reason_code text,
   -- The open request of the same person that this one repeats; it is answered with that one's outcome.
   duplicate_of uuid REFERENCES privacy_request (id),
+  -- Whether the source had verified the person; otherwise a code proved one address and nothing else.
+  vouched boolean NOT NULL,
+  -- When the request came to where it stands.
+  moved_at timestamptz NOT NULL,
   received_at timestamptz NOT NULL,
   due_at timestamptz NOT NULL,
   verified_at timestamptz,
@@ -107,7 +111,7 @@ CREATE INDEX identity_mapping_lookup ON identity_mapping (lookup);
 CREATE TABLE suppression (
   hash bytea PRIMARY KEY,
   kind text NOT NULL,
-  request_id uuid NOT NULL,
+  -- Not of which request: the ledger must not lead from a guessed address to what is left of a request.
   added_at timestamptz NOT NULL
 );
 
@@ -176,6 +180,8 @@ CREATE TABLE task (
   proof jsonb NOT NULL DEFAULT '{}',
   -- Sealed under the request's data key: a cursor names a vendor's objects.
   cursor bytea,
+  -- The cursor with which the task went to a person, for the retry that they ask for. Sealed likewise.
+  cursor_before bytea,
   vendor_job text,
   progress_done integer,
   progress_total integer,

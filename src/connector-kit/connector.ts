@@ -66,6 +66,8 @@ export interface EraseContext extends ConnectorContext {
   readonly receivedAt: number;
   /** What the last step kept; null at the first. */
   readonly cursor: Json;
+  /** On a person's retry, the cursor with which the task went to that person; null otherwise. `cursor` starts at null again then. */
+  readonly previous: Json;
   /** Makes the cursor durable in the middle of a step, for instance right after a vendor job was created. */
   readonly save: (cursor: Json) => Promise<void>;
   readonly worklist: Worklist;

@@ -13,6 +13,7 @@ export interface ErrorRow {
  * The codes are fixed: programs may switch on them; titles may be reworded.
  */
 export const errorTable = {
+  APPROVAL_NEEDED: { status: 409, retry: 'operator', title: 'The plan waits for approval' },
   AUDIT_INVALID: { status: 500, retry: 'operator', title: 'The audit log failed its verification' },
   BODY_MALFORMED: { status: 400, retry: 'never', title: 'The body could not be parsed' },
   BODY_TOO_LARGE: { status: 413, retry: 'never', title: 'The body is larger than accepted' },

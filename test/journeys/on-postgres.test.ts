@@ -30,14 +30,15 @@ let folder: string;
 let main: Database;
 let audit: Database;
 let environment: Record<string, string>;
-const processes: Process[] = [];
+/** Every process that was started, whether or not it came up. */
+const processes: Pick<Process, 'ended' | 'kill' | 'output'>[] = [];
 let url: string;
 let workerOne: Process;
 let workerTwo: Process;
 
 /** Starts `quittance serve` with these services in a process of its own, and answers when it says that it has started. */
 async function start(services: string): Promise<Process> {
-  const child = spawn(process.execPath, [entry, `--services=${services}`], { env: { PATH: process.env['PATH'] ?? '', ...environment }, stdio: ['ignore', 'inherit', 'pipe'] });
+  const child = spawn(process.execPath, [entry, `--services=${services}`], { env: { PATH: process.env['PATH'] ?? '', ...environment }, stdio: ['ignore', 'ignore', 'pipe'] });
   const ended = once(child, 'exit').then(([code, signal]) => ({ code: code as number | null, signal: signal as NodeJS.Signals | null }));
   let output = '';
   const listening = Promise.withResolvers<string>();
@@ -50,9 +51,9 @@ async function start(services: string): Promise<Process> {
     throw new Error(`The process for ${services} did not start: ${output}`);
   });
   died.catch(() => undefined);
-  const started: Process = { url: await Promise.race([listening.promise, died]), ended, kill: (signal) => void child.kill(signal), output: () => output };
-  processes.push(started);
-  return started;
+  const spawned = { ended, kill: (signal: NodeJS.Signals) => void child.kill(signal), output: () => output };
+  processes.push(spawned);
+  return { ...spawned, url: await Promise.race([listening.promise, died]) };
 }
 
 beforeAll(async () => {
@@ -186,7 +187,7 @@ async function heldTasks(connection: string): Promise<readonly Held[]> {
 }
 
 /** Lines that report an error or worse. */
-const complaints = (of: Process): readonly string[] => of.output().split('\n').filter((line) => line.startsWith('{') && (JSON.parse(line) as { level: number }).level >= 50);
+const complaints = (of: Pick<Process, 'output'>): readonly string[] => of.output().split('\n').filter((line) => line.startsWith('{') && (JSON.parse(line) as { level: number }).level >= 50);
 
 // One story in three chapters, on the same processes.
 describe('several processes on PostgreSQL', () => {

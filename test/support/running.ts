@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import { compose, serviceNames, type Quittance } from '../../src/composition.ts';
 import type { Clock } from '../../src/platform/clock.ts';
 import { readSettings } from '../../src/platform/config/settings.ts';
@@ -21,7 +21,7 @@ export interface TaskView {
   readonly attempts: number;
 }
 
-/** A whole Quittance in this process, listening. Stopping it leaves its folder, which goes when the file's tests are over. */
+/** A whole Quittance in this process, listening. Stopping it leaves its folder, which goes when the test is over. */
 export interface Running extends Quittance {
   readonly url: string;
   readonly folder: string;
@@ -34,6 +34,8 @@ export interface StartOptions {
   readonly logTo?: { readonly write: (line: string) => void };
   /** The folder of one that was stopped, to go on with what it holds. */
   readonly folder?: string;
+  /** For one that the whole file shares; others are stopped after the test that started them, since each takes its share of the processor. */
+  readonly isShared?: boolean;
 }
 
 /** What a test file works with: one sandbox, emptied before each test, and as many Quittances as it starts. */
@@ -45,7 +47,10 @@ export interface Bench {
 /** Sets a test file up: the sandbox before all tests, everything stopped after them. */
 export function useBench(): Bench {
   let sandbox: Sandbox | undefined;
-  const stops: (() => Promise<void>)[] = [];
+  const stops = { test: [] as (() => Promise<void>)[], file: [] as (() => Promise<void>)[] };
+  const stopAll = async (some: (() => Promise<void>)[]): Promise<void> => {
+    for (const stop of some.splice(0)) await stop();
+  };
   const current = (): Sandbox => {
     if (sandbox === undefined) throw new Error('The sandbox is started before all tests');
     return sandbox;
@@ -58,8 +63,9 @@ export function useBench(): Bench {
     current().stripe.seed({ account: { requests_per_second: 1000 } });
     current().segment.seed({ account: { polls_per_stage: 1 } });
   });
+  afterEach(() => stopAll(stops.test));
   afterAll(async () => {
-    for (const stop of stops) await stop();
+    await stopAll(stops.file);
     await current().close();
   });
   return {
@@ -78,7 +84,7 @@ export function useBench(): Bench {
       let stopping: Promise<void> | undefined;
       const stop = (): Promise<void> => (stopping ??= quittance.stop());
       // The newest first, so that a folder goes after everything that worked in it.
-      stops.unshift(async () => {
+      stops[options.isShared === true ? 'file' : 'test'].unshift(async () => {
         await stop();
         folder.remove();
       });

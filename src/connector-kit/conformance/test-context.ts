@@ -72,6 +72,7 @@ export function createTestContext(options: TestContextOptions): TestContext {
       seenHere: options.seenHere ?? false,
       attempt,
       receivedAt,
+      previous: null,
       // As it comes back from the database.
       cursor: JSON.parse(JSON.stringify(cursor)) as Json,
       save: async (next) => {

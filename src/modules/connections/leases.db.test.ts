@@ -64,9 +64,9 @@ describe.each(databaseKinds)('connections on the database of kind $kind', ({ sta
     await one.database.execute('TRUNCATE connection_lease; UPDATE connection_state SET consecutive_failures = 0, open_until = NULL, suspended_at = NULL');
   });
 
-  const at = (which: number): Process => (which % 2 === 0 ? one : two);
-  const admit = (which: number, taskId = task()): Promise<Admission> => at(which).database.transaction((tx) => at(which).connections.admit(tx, 'shop', taskId, leaseMs));
-  const note = (which: number, how: 'noteSuccess' | 'noteFailure'): Promise<void> => at(which).database.transaction((tx) => at(which).connections[how](tx, 'shop'));
+  const processOf = (which: number): Process => (which % 2 === 0 ? one : two);
+  const admit = (which: number, taskId = task()): Promise<Admission> => processOf(which).database.transaction((tx) => processOf(which).connections.admit(tx, 'shop', taskId, leaseMs));
+  const note = (which: number, how: 'noteSuccess' | 'noteFailure'): Promise<void> => processOf(which).database.transaction((tx) => processOf(which).connections[how](tx, 'shop'));
   const admitMany = async (count: number): Promise<number> => (await Promise.all(Array.from({ length: count }, async (_, index) => admit(index)))).filter((each) => each.admitted).length;
   /** As if so many milliseconds had passed: leases and circuits are by the database's clock, which nobody can move. */
   const pass = (ms: number): Promise<void> =>

@@ -1,5 +1,4 @@
 import type { Identifier } from '../../contract/identifiers.ts';
-import type { RequestId } from '../../contract/ids.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { SystemKeys } from '../../platform/crypto/system-keys.ts';
 import { tablesOf, type Database, type Tx } from '../../platform/db/database.ts';
@@ -16,7 +15,7 @@ export interface SuppressionDeps {
 /** Who was erased, as keyed hashes, so that a restore, an import or a new sign-up can be checked against it. */
 export interface SuppressionLedger {
   /** Adds a person's identifiers. Idempotent. */
-  readonly add: (tx: Tx, requestId: RequestId, identifiers: readonly Identifier[]) => Promise<void>;
+  readonly add: (tx: Tx, identifiers: readonly Identifier[]) => Promise<void>;
   /** Says for each identifier, in normal form, whether it is of somebody who was erased, in the order asked. */
   readonly check: (identifiers: readonly Identifier[]) => Promise<readonly boolean[]>;
 }
@@ -28,10 +27,10 @@ const hashesAtOnce = 1000;
 export function createSuppressionLedger(deps: SuppressionDeps): SuppressionLedger {
   const hashOf = (identifier: Identifier): Buffer => deps.systemKeys.mac('suppression', lookupText(identifier));
   return {
-    add: async (tx, requestId, identifiers) => {
+    add: async (tx, identifiers) => {
       const addedAt = new Date(deps.clock.now());
       for (let from = 0; from < identifiers.length; from += hashesAtOnce) {
-        const rows = identifiers.slice(from, from + hashesAtOnce).map((each) => ({ hash: hashOf(each), kind: each.kind, request_id: requestId, added_at: addedAt }));
+        const rows = identifiers.slice(from, from + hashesAtOnce).map((each) => ({ hash: hashOf(each), kind: each.kind, added_at: addedAt }));
         await insertSuppressions(tablesOf<IdentityTables>(tx), rows);
       }
     },

@@ -32,7 +32,7 @@ export interface IdentityTables {
     verified_at: Date | null;
   };
   identity_mapping: { row_id: string; kind: IdentifierKind; lookup: Buffer; sealed: Buffer };
-  suppression: { hash: Buffer; kind: IdentifierKind; request_id: RequestId; added_at: Date };
+  suppression: { hash: Buffer; kind: IdentifierKind; added_at: Date };
 }
 
 /** How a person is to prove who they are: by an e-mailed code, or, having given no e-mail address, by an operator's decision. */

@@ -27,8 +27,8 @@ const given = (kind: NewIdentifier['kind'], value: string, raw?: string): NewIde
 });
 
 async function insertRequest(id: RequestId): Promise<void> {
-  await sql`INSERT INTO privacy_request (id, reference, source, source_id, payload_hash, request_right, law, status, received_at, due_at, wake_at)
-    VALUES (${id}, ${id}, 'shop', ${randomBytes(8)}, '', 'erasure', 'gdpr', 'verified', now(), now(), now())`.execute(database.read());
+  await sql`INSERT INTO privacy_request (id, reference, source, source_id, payload_hash, request_right, law, status, vouched, moved_at, received_at, due_at, wake_at)
+    VALUES (${id}, ${id}, 'shop', ${randomBytes(8)}, '', 'erasure', 'gdpr', 'verified', true, now(), now(), now(), now())`.execute(database.read());
 }
 
 async function newVault(identifiers: readonly NewIdentifier[]): Promise<RequestId> {

@@ -88,9 +88,13 @@ function createWebhookHandler(deps: IntakeRoutesDeps): WebhookHandler {
       await nobody(message, deps.clock.now());
       throw badSignature();
     }
-    const place = await takeMinutePlace(deps.database, `source:${name}`, source.config.rate_limit_per_minute);
     const now = deps.clock.now();
-    const vouched = await source.verify(message, now);
+    const vouched = await source.verify(message, now).catch(async (error: unknown) => {
+      // Who cannot sign has a limit of their own, and takes nothing from who can.
+      await takeMinutePlace(deps.database, `unsigned:${name}`, defaultPerMinute);
+      throw error;
+    });
+    const place = await takeMinutePlace(deps.database, `source:${name}`, source.config.rate_limit_per_minute);
     checkWindow(vouched.signedAt, now, source.config.tolerance_seconds);
     // Only to who signed: the headers would tell anybody else that the source exists.
     tellRate(reply, place);

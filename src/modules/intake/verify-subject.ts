@@ -11,7 +11,7 @@ export interface VerifySubjectDeps {
   readonly database: Database;
   readonly verification: Pick<Verification, 'submitCode' | 'sendAgain'>;
   /** Moves the request on, once the right code was given. */
-  readonly subjectVerified: (tx: Tx, requestId: RequestId, method: string) => Promise<void>;
+  readonly subjectVerified: (tx: Tx, requestId: RequestId, method: string) => Promise<boolean>;
 }
 
 /** Takes codes from people. Nothing here tells whether a request exists. */
@@ -40,12 +40,12 @@ export function createVerifySubject(deps: VerifySubjectDeps): VerifySubject {
     submit: async (id, code) => {
       const requestId = idOf(id);
       // The verdict leaves the transaction as a value: thrown inside, it would take the count of the attempt with it.
-      const verdict = await deps.database.transaction(async (tx) => {
+      const isVerified = await deps.database.transaction(async (tx) => {
         const judged = await deps.verification.submitCode(tx, requestId, code.replaceAll(/[\s-]/gu, ''));
-        if (judged === 'verified') await deps.subjectVerified(tx, requestId, 'email_code');
-        return judged;
+        if (judged !== 'verified' && judged !== 'already_verified') return false;
+        return deps.subjectVerified(tx, requestId, 'email_code');
       });
-      if (verdict !== 'verified' && verdict !== 'already_verified') {
+      if (!isVerified) {
         throw new Failure('VERIFICATION_FAILED', 'The code is wrong, has expired or was tried too often, or nothing waits for it; ask for a new one');
       }
     },

@@ -58,8 +58,8 @@ async function newRequest(identifiers: readonly NewIdentifier[]): Promise<Reques
   const prepared = await vault.prepare(newId('request'));
   const id = prepared.requestId;
   await database.transaction(async (tx) => {
-    await sql`INSERT INTO privacy_request (id, reference, source, source_id, payload_hash, request_right, law, status, received_at, due_at, wake_at)
-      VALUES (${id}, ${id}, 'shop', ${randomBytes(8)}, '', 'erasure', 'gdpr', 'verified', now(), now(), now())`.execute(tx as never);
+    await sql`INSERT INTO privacy_request (id, reference, source, source_id, payload_hash, request_right, law, status, vouched, moved_at, received_at, due_at, wake_at)
+      VALUES (${id}, ${id}, 'shop', ${randomBytes(8)}, '', 'erasure', 'gdpr', 'verified', true, now(), now(), now(), now())`.execute(tx as never);
     await vault.create(tx, prepared, identifiers);
   });
   return id;

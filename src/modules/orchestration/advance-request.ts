@@ -14,6 +14,8 @@ import type { OrchestrationTables } from './tables.ts';
 
 /** When an open request is looked at again even if nothing woke it. */
 const openLookMs = 600_000;
+/** How long before the legal deadline the data protection officer hears of an open request: time to act over a weekend. */
+const dueSoonMs = 72 * 3_600_000;
 /** Bugs of our own are tried this often before a person is asked. */
 const internalAttemptsMax = 6;
 /** How soon after the end of the request it repeats a duplicate is looked at. */
@@ -24,9 +26,8 @@ export type AdvanceRequest = (id: RequestId) => Promise<void>;
 
 /** Makes the function that moves requests along. */
 export function createAdvanceRequest(deps: OrchestrationDeps): AdvanceRequest {
-  const advance: AdvanceRequest = async (id) => {
-    const request = await findRequest(deps.database.read<RequestTables>(), id);
-    if (request === undefined) return;
+  const step = async (request: RequestCore): Promise<void> => {
+    const { id } = request;
     switch (request.status) {
       case 'received':
       case 'verifying':
@@ -57,7 +58,32 @@ export function createAdvanceRequest(deps: OrchestrationDeps): AdvanceRequest {
         return;
     }
   };
+  const advance: AdvanceRequest = async (id) => {
+    const request = await findRequest(deps.database.read<RequestTables>(), id);
+    if (request === undefined) return;
+    try {
+      await step(request);
+    } catch (error) {
+      await comeBack(deps, request, error);
+    }
+  };
   return advance;
+}
+
+/** What throws is looked at again later and later, by one job: a job that failed would be tried beside those that the sweep sends. */
+async function comeBack(deps: OrchestrationDeps, request: RequestCore, error: unknown): Promise<void> {
+  deps.log.error({ request_id: outsideId(request.id), status: request.status, err: error }, 'a request could not be moved along');
+  await deps.database.transaction(async (tx) => {
+    const current = await lockRequest(tablesOf<RequestTables>(tx), request.id);
+    if (current === undefined || current.wake_at === null || current.version !== request.version) return;
+    const waitMs = backoffMs(current.attempt + 3, deps.random.fraction());
+    await updateRequest(tablesOf<RequestTables>(tx), request.id, { attempt: current.attempt + 1, wake_at: new Date(deps.clock.now() + waitMs) });
+    await deps.jobs.send(tx, requestAdvance, { request_id: request.id }, { delayMs: waitMs });
+    const isAtKeys = isFailure(error) && error.retry === 'operator';
+    if (current.attempt + 1 === internalAttemptsMax || (isAtKeys && current.attempt === 0)) {
+      await openManualTask(deps, tx, { requestId: request.id, taskId: null, code: isFailure(error) ? error.code : 'INTERNAL' });
+    }
+  });
 }
 
 async function expireUnverified(deps: OrchestrationDeps, request: RequestCore): Promise<void> {
@@ -90,6 +116,7 @@ async function startResolving(deps: OrchestrationDeps, request: RequestCore): Pr
         await deps.record(tx, { type: 'request.duplicate', at: isoTime(now), actor: { role: 'system' }, request_id: outsideId(current.id), reason_code: 'same_person' });
       }
       await updateRequest(trx, request.id, { duplicate_of: earlier.id, wake_at: new Date(now + duplicateLookMs) });
+      if (current.due_at.getTime() - now <= dueSoonMs) await deps.notify(tx, { requestId: request.id, template: 'dpo_deadline', recipient: 'dpo', occasion: 'due_soon' });
       return false;
     }
     await moveRequest(tx, deps, current, { to: 'resolving', at: now, change: { wake_at: new Date(now + openLookMs), attempt: 0 } });
@@ -111,7 +138,7 @@ async function resolveOrWait(deps: OrchestrationDeps, request: RequestCore): Pro
       const current = await lockRequest(trx, request.id);
       if (current === undefined || current.status !== 'resolving') return;
       const now = deps.clock.now();
-      const isTired = now - (current.verified_at?.getTime() ?? now) > deps.policy.windowMs || (failure.code === 'INTERNAL' && current.attempt >= internalAttemptsMax);
+      const isTired = now - current.moved_at.getTime() > deps.policy.windowMs || (failure.code === 'INTERNAL' && current.attempt >= internalAttemptsMax);
       if (failure.retry === 'later' && !isTired) {
         const waitMs = backoffMs(current.attempt + 1, deps.random.fraction(), failure.retryAfterMs);
         await updateRequest(trx, request.id, { attempt: current.attempt + 1, wake_at: new Date(now + waitMs) });
@@ -126,31 +153,26 @@ async function resolveOrWait(deps: OrchestrationDeps, request: RequestCore): Pro
 }
 
 /**
- * Lets the plan run, or has a person approve it first: where the policy says so, and wherever an identifier is not proven to be the person's
- * own. A code proves the address that it was sent to, not the telephone number or the customer id beside it, and those may be somebody else's.
+ * Lets the plan run, or has a person approve it first where the policy says so. What is planned for an identifier that may be somebody else's
+ * stands with a person already: a code proves the address that it was sent to, not the number or the customer id beside it.
  */
 async function startExecuting(deps: OrchestrationDeps, request: RequestCore): Promise<void> {
   await deps.database.transaction(async (tx) => {
     const current = await lockRequest(tablesOf<RequestTables>(tx), request.id);
     if (current === undefined || current.status !== 'planned') return;
     const now = deps.clock.now();
-    const unproven = (await deps.vault.describe(request.id, tx)).some((each) => each.confidence < 1);
-    const to = deps.policy.approvalRequired || unproven ? 'awaiting_approval' : 'executing';
-    await moveRequest(tx, deps, current, {
-      to,
-      at: now,
-      ...(unproven ? { entry: { reason_code: 'unproven_identifier' } } : {}),
-      change: { wake_at: new Date(now + openLookMs) },
-    });
-    if (unproven) await openManualTask(deps, tx, { requestId: request.id, taskId: null, code: 'SUBJECT_AMBIGUOUS' });
+    const to = deps.policy.approvalRequired ? 'awaiting_approval' : 'executing';
+    await moveRequest(tx, deps, current, { to, at: now, change: { wake_at: new Date(now + openLookMs) } });
+    if (to === 'awaiting_approval') await openManualTask(deps, tx, { requestId: request.id, taskId: null, code: 'APPROVAL_NEEDED' });
     await deps.jobs.send(tx, requestAdvance, { request_id: request.id });
   });
 }
 
-/** Tells the data protection officer, once, that the latest safe start of a task has passed while nothing was started. */
+/** Tells the data protection officer, once each, that the legal deadline is near, and that the latest safe start of a task passed unused. */
 async function warnOfDeadline(deps: OrchestrationDeps, request: RequestCore): Promise<void> {
   await deps.database.transaction(async (tx) => {
     const now = deps.clock.now();
+    if (request.due_at.getTime() - now <= dueSoonMs) await deps.notify(tx, { requestId: request.id, template: 'dpo_deadline', recipient: 'dpo', occasion: 'due_soon' });
     const tasks = await tasksOf(tablesOf<OrchestrationTables>(tx), request.id);
     if (tasks.some((task) => task.dispatched_at === null && task.latest_safe_start.getTime() <= now)) {
       await deps.notify(tx, { requestId: request.id, template: 'dpo_deadline', recipient: 'dpo', occasion: 'latest_safe_start' });

@@ -1,10 +1,14 @@
+import type { ErrorCode } from '../../contract/errors.ts';
 import { formatId, type TaskId } from '../../contract/ids.ts';
 import { isoTime } from '../../platform/clock.ts';
 import { tablesOf, type Tx } from '../../platform/db/database.ts';
 import type { ConfiguredConnection } from '../connections/index.ts';
 import { executingStatuses, findRequest, type RequestTables } from '../requests/index.ts';
+import { advanceSoon } from './advance-soon.ts';
 import type { OrchestrationDeps } from './deps.ts';
 import { taskRun } from './jobs.ts';
+import { escalateTask } from './manual-tasks.ts';
+import { waitingLookMs } from './plan-request.ts';
 import { countUnsettled, lockTask, startAttempt, updateTask, type TaskRow } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 
@@ -14,8 +18,8 @@ export const leaseMs = 30_000;
 const earlyMs = 20;
 /** How long after the end of somebody's lease a task is looked at. */
 const leaseLookMs = 1000;
-/** When a task that waits for others is looked at again even if nobody woke it. */
-const waitingLookMs = 600_000;
+/** How far ahead another clock may be for its jobs to be sent again for the rest of the time; beyond it the sweep brings them. */
+const skewMs = 10_000;
 
 /** A step that was taken: what it is of, and the epoch that fences it. */
 export interface ClaimedStep {
@@ -40,19 +44,31 @@ export async function claimStep(deps: OrchestrationDeps, taskId: TaskId): Promis
       await deps.jobs.send(tx, taskRun, { task_id: task.id }, { delayMs: endsMs + leaseLookMs });
       return undefined;
     }
-    if (task.wake_at === null || task.wake_at.getTime() > now + earlyMs) return undefined;
+    if (task.wake_at === null) return undefined;
+    const earlyByMs = task.wake_at.getTime() - now;
+    if (earlyByMs > earlyMs) {
+      // The job came by another clock, which is a little ahead.
+      if (earlyByMs < skewMs) await deps.jobs.send(tx, taskRun, { task_id: taskId }, { delayMs: earlyByMs });
+      return undefined;
+    }
+    if (task.status === 'settled') return undefined;
     const request = await findRequest(tablesOf<RequestTables>(tx), task.request_id);
     if (request === undefined || !executingStatuses.includes(request.status)) {
       // A request that is opened again wakes its tasks itself.
       await wake(deps, tx, task, waitingLookMs, false);
       return undefined;
     }
-    if (task.status === 'settled') return undefined;
     if (task.status === 'waiting' && (await countUnsettled(trx, task.after)) > 0) {
       await wake(deps, tx, task, waitingLookMs, false);
       return undefined;
     }
-    const connection = deps.connections.get(task.connection);
+    const connection = deps.connections.all.find((each) => each.name === task.connection);
+    const isOver = task.window_ends_at !== null && task.window_ends_at.getTime() <= now;
+    if (connection === undefined || isOver) {
+      // A connection that was taken out of the configuration, or a window that passed while its connection was shut: a person decides.
+      await handToPerson(deps, tx, task, connection === undefined ? 'CONFIG_INVALID' : 'TASK_WINDOW_PASSED');
+      return undefined;
+    }
     const admission = await deps.connections.admit(tx, task.connection, taskId, leaseMs);
     if (!admission.admitted) {
       // Whoever gives a place back wakes the one that queues longest; the time is only for when nobody does.
@@ -89,4 +105,10 @@ export async function claimStep(deps: OrchestrationDeps, taskId: TaskId): Promis
 async function wake(deps: OrchestrationDeps, tx: Tx, task: TaskRow, delayMs: number, byJob: boolean): Promise<void> {
   await updateTask(tablesOf<OrchestrationTables>(tx), task.id, { wake_at: new Date(deps.clock.now() + delayMs) });
   if (byJob) await deps.jobs.send(tx, taskRun, { task_id: task.id }, { delayMs });
+}
+
+async function handToPerson(deps: OrchestrationDeps, tx: Tx, task: TaskRow, code: ErrorCode): Promise<void> {
+  await updateTask(tablesOf<OrchestrationTables>(tx), task.id, { status: 'manual', outcome: null, error_code: code, wake_at: null, queued: false });
+  await escalateTask(deps, tx, task, code);
+  await advanceSoon(deps, tx, task.request_id);
 }

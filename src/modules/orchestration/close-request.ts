@@ -51,7 +51,7 @@ export async function closeRequest(deps: OrchestrationDeps, request: RequestCore
 }
 
 async function suppress(deps: OrchestrationDeps, tx: Parameters<OrchestrationDeps['notify']>[0], request: RequestCore, identifiers: readonly VaultIdentifier[], now: number): Promise<void> {
-  await deps.addSuppressions(tx, request.id, identifiers);
+  await deps.addSuppressions(tx, identifiers);
   await deps.record(tx, {
     type: 'suppression.added',
     at: isoTime(now),
@@ -70,6 +70,7 @@ export async function lookAfterEnded(deps: OrchestrationDeps, request: RequestCo
   await deps.database.transaction(async (tx) => {
     for (const id of await wakeDuplicates(tablesOf<RequestTables>(tx), request.id, new Date(now))) await advanceSoon(deps, tx, id);
   });
+  if (request.status !== 'closed') await leaveOut(deps, request, now);
   if (request.status === 'closed' && (await certify(deps, request)) === 'waiting') {
     await lookAgain(deps, request, now);
     return;
@@ -97,6 +98,19 @@ export async function lookAfterEnded(deps: OrchestrationDeps, request: RequestCo
     return;
   }
   await shred(deps, request);
+}
+
+/** Settles what was planned of a request that was refused or taken back: it is left out, and nothing looks at it again. */
+async function leaveOut(deps: OrchestrationDeps, request: RequestCore, now: number): Promise<void> {
+  await deps.database.transaction(async (tx) => {
+    await tablesOf<OrchestrationTables>(tx)
+      .updateTable('task')
+      .set({ status: 'settled', outcome: 'skipped_by_operator', settled_at: new Date(now), wake_at: null, queued: false })
+      .where('request_id', '=', request.id)
+      .where('status', '!=', 'settled')
+      .execute();
+    await settleRequestTasks(deps, tx, request.id, 'ended');
+  });
 }
 
 /** Comes back soon, and less soon each time. */
@@ -140,7 +154,7 @@ async function reopen(deps: OrchestrationDeps, request: RequestCore, tasks: read
       change: { wake_at: new Date(now), certificate: null, verdict: null, closed_at: null },
     });
     for (const id of tasks) {
-      const again = { status: 'erasing' as const, outcome: null, confirmation: null, settled_at: null, revisit_at: null, cursor: null, attempt: 0, confirm_count: 0, window_ends_at: null, wake_at: new Date(now) };
+      const again = { status: 'erasing' as const, outcome: null, confirmation: null, settled_at: null, revisit_at: null, cursor: null, cursor_before: null, attempt: 0, confirm_count: 0, window_ends_at: null, wake_at: new Date(now) };
       await updateTask(tablesOf<OrchestrationTables>(tx), id, again);
       await deps.jobs.send(tx, taskRun, { task_id: id });
     }
@@ -166,7 +180,7 @@ async function shred(deps: OrchestrationDeps, request: RequestCore): Promise<voi
     if (taskIds.length > 0) {
       await trx.deleteFrom('work_item').where('task_id', 'in', taskIds).execute();
       await trx.deleteFrom('attempt').where('task_id', 'in', taskIds).execute();
-      await trx.updateTable('task').set({ cursor: null, vendor_job: null }).where('id', 'in', taskIds).execute();
+      await trx.updateTable('task').set({ cursor: null, cursor_before: null, vendor_job: null }).where('id', 'in', taskIds).execute();
     }
     await deps.vault.shred(tx, request.id, rowIds);
     await deps.record(tx, { type: 'request.shredded', at: isoTime(deps.clock.now()), actor: { role: 'system' }, request_id: formatId('request', request.id) });

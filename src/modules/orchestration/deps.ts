@@ -33,7 +33,7 @@ export interface OrchestrationDeps {
   readonly noticesWait: (requestId: RequestId) => Promise<boolean>;
   /** Identifiers that the imported mapping table ties to these. */
   readonly lookupMapping: Mapping['lookup'];
-  readonly addSuppressions: (tx: Tx, requestId: RequestId, identifiers: readonly Identifier[]) => Promise<void>;
+  readonly addSuppressions: (tx: Tx, identifiers: readonly Identifier[]) => Promise<void>;
   readonly certificates: Certificates;
   /**
    * Called at each named boundary between a step's parts, so that a test can kill the process exactly there. Does nothing in production.

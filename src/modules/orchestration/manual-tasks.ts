@@ -4,9 +4,10 @@ import { isoTime } from '../../platform/clock.ts';
 import { tablesOf, type Database, type Tx } from '../../platform/db/database.ts';
 import { Failure } from '../../platform/failure.ts';
 import { newId } from '../../platform/ids.ts';
+import { findRequest, type RequestTables } from '../requests/index.ts';
 import type { OrchestrationDeps } from './deps.ts';
 import { taskRun } from './jobs.ts';
-import { lockTask, updateTask } from './task-store.ts';
+import { lockTask, updateTask, type TaskRow } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 import { advanceSoon } from './advance-soon.ts';
 
@@ -53,6 +54,25 @@ export async function openManualTask(
     })
     .execute();
   await deps.notify(tx, { requestId: about.requestId, template: 'dpo_manual_task', recipient: 'dpo', occasion: id });
+}
+
+/** What escalating needs to know of a task. */
+export type EscalatedTask = Pick<TaskRow, 'id' | 'request_id' | 'connection' | 'connector' | 'action'>;
+
+/** Gives a task that stands as `manual` to a person, with its audit entry, in the caller's transaction. */
+export async function escalateTask(deps: OrchestrationDeps, tx: Tx, task: EscalatedTask, code: ErrorCode): Promise<void> {
+  await deps.record(tx, {
+    type: 'task.escalated',
+    at: isoTime(deps.clock.now()),
+    actor: { role: 'system' },
+    request_id: formatId('request', task.request_id),
+    task_id: formatId('task', task.id),
+    system: task.connection,
+    connector: task.connector,
+    action: task.action,
+    error_code: code,
+  });
+  await openManualTask(deps, tx, { requestId: task.request_id, taskId: task.id, code });
 }
 
 /** Settles what was open about a request as a whole, once its own move (an approval, its end) has answered it. */
@@ -114,6 +134,8 @@ export async function settleManualTask(deps: OrchestrationDeps, id: ManualTaskId
     if (manual === undefined) throw new Failure('NOT_FOUND', 'There is no such manual task');
     if (manual.settled_at !== null) throw new Failure('CONFLICT', 'The manual task was settled before');
     if (manual.task_id === null && how !== 'retry') throw new Failure('CONFLICT', 'This concerns the whole request; only retry is possible, or reject the request');
+    const request = await findRequest(tablesOf<RequestTables>(tx), manual.request_id);
+    if (manual.task_id === null && request?.status === 'awaiting_approval') throw new Failure('CONFLICT', 'The plan waits for approval: approve the request, or reject it');
     await trx.updateTable('manual_task').set({ settled_at: new Date(now), settled_by: operator, settled_how: how, remind_at: null }).where('id', '=', id).execute();
     const about = { at: isoTime(now), actor: { role: 'operator' as const, id: operator }, request_id: formatId('request', manual.request_id) };
     if (manual.task_id === null) {
@@ -124,7 +146,7 @@ export async function settleManualTask(deps: OrchestrationDeps, id: ManualTaskId
       const entry = { ...about, task_id: formatId('task', task.id), system: task.connection };
       if (how === 'retry') {
         // What was erased and then still seen is erased again: only a new erasure can change what is seen.
-        await updateTask(trx, task.id, { status: 'erasing', outcome: null, confirmation: null, error_code: null, attempt: 0, confirm_count: 0, cursor: null, wake_at: new Date(now), window_ends_at: null, dispatched_at: null });
+        await updateTask(trx, task.id, { status: 'erasing', outcome: null, confirmation: null, error_code: null, attempt: 0, confirm_count: 0, cursor: null, cursor_before: task.cursor, wake_at: new Date(now), window_ends_at: null, dispatched_at: null });
         await deps.jobs.send(tx, taskRun, { task_id: task.id });
         await deps.record(tx, { ...entry, type: 'task.retried' });
       } else {
@@ -138,7 +160,7 @@ export async function settleManualTask(deps: OrchestrationDeps, id: ManualTaskId
 
 /** Sends every task of a request that waits for a person back to work; answers how many there were. */
 export async function retryRequest(deps: OrchestrationDeps, requestId: RequestId, operator: string): Promise<number> {
-  const open = await listManualTasks(deps.database, { requestId, openOnly: true, limit: 1000 });
+  const open = (await listManualTasks(deps.database, { requestId, openOnly: true, limit: 1000 })).filter((each) => each.reason_code !== 'APPROVAL_NEEDED');
   for (const each of open) await settleManualTask(deps, each.id, operator, 'retry');
   return open.length;
 }

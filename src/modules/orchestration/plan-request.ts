@@ -1,25 +1,30 @@
+import type { Insertable } from 'kysely';
 import type { RequestId, TaskId } from '../../contract/ids.ts';
 import { tablesOf, type Tx } from '../../platform/db/database.ts';
 import { newId } from '../../platform/ids.ts';
 import { findRequest, type RequestTables } from '../requests/index.ts';
 import type { DescribedIdentifier } from '../identity/index.ts';
 import type { OrchestrationDeps } from './deps.ts';
+import { escalateTask } from './manual-tasks.ts';
 import { planTasks, type PlannedTask } from './domain/plan.ts';
 import { insertTasks, removeNotApplicable, tasksOf } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 
+/** When a task that waits is looked at even if nobody woke it: the look at its request does, as soon as its turn has come. */
+export const waitingLookMs = 600_000;
+
 /** Plans the tasks for what the vault holds. Pure but for its reading of the configured connections. */
 export function planFor(deps: Pick<OrchestrationDeps, 'connections'>, identifiers: readonly DescribedIdentifier[], dueAt: number): readonly PlannedTask[] {
-  const known = identifiers.map((each) => ({ id: each.id, kind: each.kind, commitment: each.commitment, seenIn: each.seen_in }));
+  const known = identifiers.map((each) => ({ id: each.id, kind: each.kind, commitment: each.commitment, isDoubtful: each.confidence < 1, seenIn: each.seen_in }));
   return planTasks(deps.connections.all, known, dueAt);
 }
 
 /**
  * Adds the tasks that the plan has and the request does not, in the caller's transaction, and answers how many there were. Called for the
- * first plan and again for every identifier that is found late; a task that is there already is left as it is. The look at the request that
+ * first plan and again for every identifier that is found late (`isLate`: then approval, where the policy asks for it, was given without it); a task that is there already is left as it is. The look at the request that
  * follows wakes the new tasks whose turn it is.
  */
-export async function addPlannedTasks(deps: OrchestrationDeps, tx: Tx, requestId: RequestId): Promise<number> {
+export async function addPlannedTasks(deps: OrchestrationDeps, tx: Tx, requestId: RequestId, options: { readonly isLate: boolean } = { isLate: false }): Promise<number> {
   const trx = tablesOf<OrchestrationTables>(tx);
   const request = await findRequest(tablesOf<RequestTables>(tx), requestId);
   if (request === undefined) throw new Error('A plan is made for a request that does not exist');
@@ -30,6 +35,7 @@ export async function addPlannedTasks(deps: OrchestrationDeps, tx: Tx, requestId
     !existing.some((each) => each.connection === task.connection && each.identifier_id === task.identifierId && each.action === task.action);
   const fresh = planned.filter(isNew).map((task) => ({ task, id: newId('task') }));
   const all = [...existing.map((each) => ({ id: each.id, connection: each.connection })), ...fresh.map((each) => ({ id: each.id, connection: each.task.connection }))];
+  const needsPerson = (task: PlannedTask): boolean => task.isDoubtful || (options.isLate && deps.policy.approvalRequired);
   const before = (task: PlannedTask): TaskId[] => all.filter((each) => task.afterConnections.includes(each.connection)).map((each) => each.id);
   await removeNotApplicable(trx, requestId, fresh.flatMap(({ task }) => (task.decision === 'not_applicable' ? [] : [task.connection])));
   await insertTasks(
@@ -48,10 +54,20 @@ export async function addPlannedTasks(deps: OrchestrationDeps, tx: Tx, requestId
       seen_here: task.seenHere,
       latest_safe_start: new Date(task.latestSafeStart),
       created_at: now,
-      ...(task.decision === 'not_applicable'
-        ? { status: 'settled' as const, outcome: 'unsupported' as const, settled_at: now, wake_at: null, residue: JSON.stringify([{ what: 'system_not_asked', why: 'unsupported' }]) }
-        : { status: 'waiting' as const, wake_at: now }),
+      ...standing(task, now, needsPerson(task)),
     })),
   );
+  for (const { task, id } of fresh) {
+    if (task.decision !== 'not_applicable' && needsPerson(task)) await escalateTask(deps, tx, { id, request_id: requestId, ...task }, 'SUBJECT_AMBIGUOUS');
+  }
   return fresh.length;
+}
+
+/** Where a new task stands: before its first step, with a person, or over, since the system cannot be asked. */
+function standing(task: PlannedTask, now: Date, needsPerson: boolean): Pick<Insertable<OrchestrationTables['task']>, 'status' | 'wake_at' | 'outcome' | 'settled_at' | 'residue' | 'error_code'> {
+  if (task.decision === 'not_applicable') {
+    return { status: 'settled', outcome: 'unsupported', settled_at: now, wake_at: null, residue: JSON.stringify([{ what: 'system_not_asked', why: 'unsupported' }]) };
+  }
+  if (needsPerson) return { status: 'manual', error_code: 'SUBJECT_AMBIGUOUS', wake_at: null };
+  return { status: 'waiting', wake_at: new Date(now.getTime() + waitingLookMs) };
 }

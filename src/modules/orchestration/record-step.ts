@@ -1,6 +1,5 @@
 import type { ConfirmResult, EraseResult, Json } from '../../connector-kit/index.ts';
 import type { AuditEntry } from '../../contract/audit-entry.ts';
-import type { ErrorCode } from '../../contract/errors.ts';
 import { formatId } from '../../contract/ids.ts';
 import type { Identifier } from '../../contract/identifiers.ts';
 import { backoffMs } from '../../platform/backoff.ts';
@@ -13,9 +12,9 @@ import type { ClaimedStep } from './claim-step.ts';
 import type { OrchestrationDeps } from './deps.ts';
 import { afterConfirm, afterErase, afterFailure, type Verdict } from './domain/erasure-outcome.ts';
 import { taskRun } from './jobs.ts';
-import { openManualTask } from './manual-tasks.ts';
+import { escalateTask } from './manual-tasks.ts';
 import { addPlannedTasks } from './plan-request.ts';
-import { finishAttempt, lockTask, nextQueued, updateTask, type TaskRow } from './task-store.ts';
+import { finishAttempt, lockTask, nextQueued, tasksOf, updateTask, type TaskRow } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 
 /** What a step answered. */
@@ -58,10 +57,11 @@ async function ifStillHeld(deps: OrchestrationDeps, claimed: ClaimedStep, work: 
   await deps.database.transaction(async (tx) => {
     const task = await lockTask(tablesOf<OrchestrationTables>(tx), claimed.task.id);
     if (task === undefined || task.epoch !== claimed.epoch) return;
+    await work(tx, task);
+    // Last, since it locks the connection's places for all processes until the commit.
     await deps.connections.release(tx, task.connection, task.id);
     const next = await nextQueued(tablesOf<OrchestrationTables>(tx), task.connection, new Date(deps.clock.now()));
     if (next !== undefined) await deps.jobs.send(tx, taskRun, { task_id: next });
-    await work(tx, task);
   });
 }
 
@@ -114,10 +114,14 @@ async function recordConfirm(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vau
   const now = deps.clock.now();
   const own = vault.identifiers.find((each) => each.id === task.identifier_id);
   if (task.outcome === null || own === undefined) throw new Error('A task is confirmed before it has an outcome');
+  // What nobody knew gets a task of its own, here and now; after that every found identifier is known.
+  const found = result.state === 'present' ? result.found : [];
+  await addLate(deps, tx, task, vault, found);
+  const others = await underWay(deps, tx, task, vault, found);
   let verdict = afterConfirm(result, {
     outcome: task.outcome,
     identifier: own,
-    erases: deps.connections.get(task.connection).capabilities.erases,
+    isOthers: (each) => others.some((other) => other.kind === each.kind && other.value === each.value),
     confirmCount: task.confirm_count,
     confirmAttemptsMax: deps.policy.confirmAttemptsMax,
     revisitAt: task.revisit_at?.getTime(),
@@ -125,7 +129,6 @@ async function recordConfirm(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vau
   if (verdict.to === 'confirming' && windowPassed(task, now)) verdict = { to: 'manual', code: 'TASK_WINDOW_PASSED', confirmation: 'unconfirmed' };
   if (result.state === 'present') {
     await deps.record(tx, { ...about(task, now), type: 'task.still_present', attempt: task.confirm_count + 1 });
-    await addLate(deps, tx, task, vault, result.found);
   } else if (verdict.to === 'settled') {
     await deps.record(tx, { ...about(task, now), type: 'task.confirmed', ...(verdict.confirmation === null ? {} : { confirmation: verdict.confirmation }) });
   }
@@ -134,20 +137,44 @@ async function recordConfirm(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vau
   await apply(deps, tx, task, verdict, change);
 }
 
-/** An identifier that a read-back found and nobody knew reopens the plan. */
+/**
+ * An identifier that a read-back found and nobody knew reopens the plan. A person looks at it first where approval is required, and where the
+ * vendor does not tie it to the person alone: an address that its record merely carries, or one of several holders of a shared one.
+ */
 async function addLate(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault: OpenVault, found: readonly Identifier[]): Promise<void> {
-  const unknown = found.filter((each) => !vault.identifiers.some((known) => known.kind === each.kind && known.value === each.value));
+  const unknown = found.filter((each) => !isKnown(vault, each));
   if (unknown.length === 0) return;
-  const late: readonly NewIdentifier[] = unknown.map((each) => ({
+  const isSure = (each: Identifier): boolean => !contactKinds.includes(each.kind) && unknown.filter((other) => other.kind === each.kind).length === 1;
+  const late = unknown.map((each): NewIdentifier => ({
     kind: each.kind,
     value: each.value,
     foundBy: `connection:${task.connection}`,
     via: task.identifier_id,
-    confidence: 1,
+    confidence: isSure(each) ? 1 : 0.5,
     seenIn: [task.connection],
   }));
   await deps.vault.add(tx, vault, late);
-  await addPlannedTasks(deps, tx, task.request_id);
+  await addPlannedTasks(deps, tx, task.request_id, { isLate: true });
+}
+
+/** Kinds that a vendor's record carries because somebody typed them in, which proves nothing about whose they are. */
+const contactKinds: readonly Identifier['kind'][] = ['email', 'phone'];
+
+function isKnown(vault: OpenVault, identifier: Identifier): boolean {
+  return vault.identifiers.some((known) => known.kind === identifier.kind && known.value === identifier.value);
+}
+
+/** Which of the found identifiers are the matter of another task of the same system that is not over yet. */
+async function underWay(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault: OpenVault, found: readonly Identifier[]): Promise<readonly Identifier[]> {
+  if (found.length === 0) return [];
+  const tasks = await tasksOf(tablesOf<OrchestrationTables>(tx), task.request_id);
+  const open = new Set(tasks.filter((each) => each.connection === task.connection && each.id !== task.id && each.status !== 'settled').map((each) => each.identifier_id));
+  // What was added just now is not in the vault as it was opened; it has a task exactly where the plan gave it one.
+  const { erases } = deps.connections.get(task.connection).capabilities;
+  return found.filter((each) => {
+    const known = vault.identifiers.find((other) => other.kind === each.kind && other.value === each.value);
+    return known === undefined ? erases.includes(each.kind) : open.has(known.id);
+  });
 }
 
 /** Carries out a verdict on a task whose lease ends here. */
@@ -202,15 +229,10 @@ async function apply(
         wake_at: null,
         ...(verdict.confirmation === undefined ? {} : { confirmation: verdict.confirmation }),
       });
-      await escalateTask(deps, tx, task, verdict.code, now);
+      await escalateTask(deps, tx, task, verdict.code);
       break;
   }
   await advanceSoon(deps, tx, task.request_id);
-}
-
-async function escalateTask(deps: OrchestrationDeps, tx: Tx, task: TaskRow, code: ErrorCode, now: number): Promise<void> {
-  await deps.record(tx, { ...about(task, now), type: 'task.escalated', error_code: code });
-  await openManualTask(deps, tx, { requestId: task.request_id, taskId: task.id, code });
 }
 
 function windowPassed(task: TaskRow, now: number): boolean {

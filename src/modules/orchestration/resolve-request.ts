@@ -1,14 +1,15 @@
 import { formatId } from '../../contract/ids.ts';
-import type { Identifier } from '../../contract/identifiers.ts';
+import type { Identifier, IdentifierKind } from '../../contract/identifiers.ts';
 import { isoTime } from '../../platform/clock.ts';
+import { Failure } from '../../platform/failure.ts';
 import { tablesOf } from '../../platform/db/database.ts';
-import type { NewIdentifier, OpenVault } from '../identity/index.ts';
+import type { NewIdentifier, OpenVault, VaultIdentifier } from '../identity/index.ts';
 import { lockRequest, moveRequest, type RequestCore, type RequestTables } from '../requests/index.ts';
 import { plainIdentifier } from './plain-identifier.ts';
 import { addPlannedTasks } from './plan-request.ts';
 import type { OrchestrationDeps } from './deps.ts';
 
-/** Rounds of look-ups after which what is found is taken as all there is: a person known under ten names in a chain is an error. */
+/** Rounds of look-ups after which a person looks at what is found: somebody known under so many names in a chain is likely more than one. */
 const roundsMax = 8;
 /** How long all look-ups of one round may take. */
 const roundMs = 90_000;
@@ -19,9 +20,10 @@ const roundMs = 90_000;
  * Throws what a connection threw, so that the caller tries again later or asks a person.
  */
 export async function resolveRequest(deps: OrchestrationDeps, request: RequestCore): Promise<void> {
-  for (let round = 0; round < roundsMax; round += 1) {
+  for (let round = 0; ; round += 1) {
+    if (round === roundsMax) throw new Failure('SUBJECT_AMBIGUOUS', `After ${roundsMax} rounds of look-ups there are still new identifiers; somebody else's may be among them`);
     const vault = await deps.vault.unlock(request.id);
-    const found = [...(await throughMapping(deps, vault)), ...(await throughConnections(deps, vault))];
+    const found = [...(await throughMapping(deps, vault)), ...(await throughConnections(deps, request, vault))];
     deps.boundary('request.located');
     const added = await deps.database.transaction(async (tx) => {
       const news = await deps.vault.add(tx, vault, found);
@@ -45,6 +47,8 @@ export async function resolveRequest(deps: OrchestrationDeps, request: RequestCo
     if (current === undefined || current.status !== 'resolving') return;
     const now = deps.clock.now();
     const count = await addPlannedTasks(deps, tx, request.id);
+    // No system at all was asked: that is a mistake in the configuration, and not a person of whom nothing is held.
+    if (count === 0) throw new Failure('UNSUPPORTED', 'There is no connection that this request could be carried out at');
     await moveRequest(tx, deps, current, {
       to: 'planned',
       at: now,
@@ -56,23 +60,50 @@ export async function resolveRequest(deps: OrchestrationDeps, request: RequestCo
   deps.boundary('request.planned');
 }
 
-async function throughMapping(deps: OrchestrationDeps, vault: OpenVault): Promise<readonly NewIdentifier[]> {
-  const closure = await deps.lookupMapping(vault.identifiers);
-  return closure.identifiers.map((each) => ({ ...each, foundBy: 'mapping', confidence: 1 }));
+/** Only what is proven to be the person's own leads on to more; what is not waits for a person's approval as it is. */
+function provenOf(vault: OpenVault): readonly VaultIdentifier[] {
+  return vault.identifiers.filter((each) => each.confidence >= 1);
 }
 
-async function throughConnections(deps: OrchestrationDeps, vault: OpenVault): Promise<readonly NewIdentifier[]> {
+/** Kinds of which a person has one in a table of people: two of them mean two people, joined by something that they share. */
+const ownKinds: readonly IdentifierKind[] = ['email', 'user_id', 'stripe_customer'];
+
+async function throughMapping(deps: OrchestrationDeps, vault: OpenVault): Promise<readonly NewIdentifier[]> {
+  const proven = provenOf(vault);
+  const closure = await deps.lookupMapping(proven);
+  const values = (kind: IdentifierKind): number => new Set([...proven, ...closure.identifiers].filter((each) => each.kind === kind).map((each) => each.value)).size;
+  const confidence = ownKinds.some((kind) => values(kind) > 1) ? doubtful : 1;
+  return closure.identifiers.map((each) => ({ ...each, foundBy: 'mapping', confidence }));
+}
+
+/** What may be somebody else's. A plan with one such identifier waits for approval. */
+const doubtful = 0.5;
+/**
+ * An address or number that a vendor's record merely carries was typed in by somebody, and may be somebody else's. The company's identity map
+ * is trusted with them where the source has verified the person.
+ */
+const contactKinds: readonly IdentifierKind[] = ['email', 'phone'];
+
+async function throughConnections(deps: OrchestrationDeps, request: RequestCore, vault: OpenVault): Promise<readonly NewIdentifier[]> {
   const signal = AbortSignal.timeout(roundMs);
+  const proven = provenOf(vault);
   const answers = await Promise.all(
     deps.connections.all.map(async (connection) => {
-      const known = vault.identifiers.filter((each) => connection.capabilities.locates.includes(each.kind));
+      const known = proven.filter((each) => connection.capabilities.locates.includes(each.kind));
       if (known.length === 0) return [];
       const context = connection.context({ signal, stepEndsAt: deps.clock.now() + roundMs });
       const { found, knows } = await connection.connection.locate(context, known.map((each) => plainIdentifier(each)));
       const foundBy = `connection:${connection.name}`;
       const seenIn = [connection.name];
+      const isTrusted = connection.capabilities.isIdentityMap && request.vouched;
       const seen = knows.map((identifier): NewIdentifier => ({ ...identifier, foundBy, confidence: 1, seenIn }));
-      const fresh = found.map((each): NewIdentifier => ({ ...each.identifier, foundBy, confidence: each.confidence, seenIn, ...viaOf(vault, each.via) }));
+      const fresh = found.map(({ identifier, via, confidence }): NewIdentifier => ({
+        ...identifier,
+        foundBy,
+        confidence: contactKinds.includes(identifier.kind) && !isTrusted ? Math.min(doubtful, confidence) : confidence,
+        seenIn,
+        ...viaOf(vault, via),
+      }));
       return [...seen, ...fresh];
     }),
   );

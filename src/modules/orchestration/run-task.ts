@@ -79,6 +79,7 @@ async function call(deps: OrchestrationDeps, claimed: ClaimedStep, vault: OpenVa
 function eraseContext(deps: OrchestrationDeps, claimed: ClaimedStep, vault: OpenVault, identifier: VaultIdentifier, signal: AbortSignal): EraseContext {
   const { task, epoch, connection } = claimed;
   const cursorContext = `cursor:${task.id}`;
+  const openCursor = (sealed: Buffer | null): Json => (sealed === null ? null : (JSON.parse(vault.open(sealed, cursorContext).toString('utf8')) as Json));
   return {
     ...connection.context({ signal, stepEndsAt: deps.clock.now() + stepMs }),
     identifier: plainIdentifier(identifier),
@@ -87,7 +88,8 @@ function eraseContext(deps: OrchestrationDeps, claimed: ClaimedStep, vault: Open
     seenHere: task.seen_here,
     attempt: task.attempt,
     receivedAt: claimed.receivedAt,
-    cursor: task.cursor === null ? null : (JSON.parse(vault.open(task.cursor, cursorContext).toString('utf8')) as Json),
+    cursor: openCursor(task.cursor),
+    previous: openCursor(task.cursor_before),
     save: async (cursor) => {
       const sealed = vault.seal(Buffer.from(JSON.stringify(cursor), 'utf8'), cursorContext);
       if (!(await saveCursor(deps.database.read<OrchestrationTables>(), task.id, epoch, sealed))) throw new FencedOut();

@@ -34,6 +34,7 @@ export interface OrchestrationTables {
     residue: Document<readonly Residue[]>;
     proof: Document<Record<string, string | number | boolean>>;
     cursor: Optional<Buffer>;
+    cursor_before: Optional<Buffer>;
     vendor_job: Optional<string>;
     progress_done: Optional<number>;
     progress_total: Optional<number>;

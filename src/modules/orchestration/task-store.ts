@@ -108,6 +108,8 @@ export async function renewTaskLease(db: Kysely<OrchestrationTables>, id: TaskId
     .set({ lease_until: sql<Date>`clock_timestamp() + ${leaseMs} * interval '1 millisecond'`, wake_at: wakeAt })
     .where('id', '=', id)
     .where('epoch', '=', epoch)
+    // Not after the step has given it back: a renewal that came late would take it again for nobody.
+    .where('lease_until', 'is not', null)
     .returning('id')
     .executeTakeFirst();
   return row !== undefined;

@@ -4,6 +4,7 @@ import type { Clock } from '../../platform/clock.ts';
 import { tablesOf, type Database, type Tx } from '../../platform/db/database.ts';
 import { Failure } from '../../platform/failure.ts';
 import type { Jobs } from '../../platform/jobs/jobs.ts';
+import { endedStatuses } from './domain/life.ts';
 import { requestAdvance } from './jobs.ts';
 import { moveRequest, type Move } from './move-request.ts';
 import type { RequestSummary } from './requests.ts';
@@ -25,8 +26,8 @@ export type RejectionCode = (typeof rejectionCodes)[number];
 
 /** What people can do with a request before anything is deleted. */
 export interface RequestActions {
-  /** The person proved who they are. Says nothing when they had already. */
-  readonly subjectVerified: (tx: Tx, id: RequestId, method: string) => Promise<void>;
+  /** The person proved who they are. False when the request has ended, and nothing will come of it. */
+  readonly subjectVerified: (tx: Tx, id: RequestId, method: string) => Promise<boolean>;
   /** An operator lets the plan run. */
   readonly approve: (id: RequestId, operator: string) => Promise<RequestSummary>;
   /** An operator refuses, with a coded reason. */
@@ -52,7 +53,7 @@ export function createRequestActions(deps: ActDeps): RequestActions {
     subjectVerified: async (tx, id, method) => {
       const request = await lockRequest(tablesOf<RequestTables>(tx), id);
       if (request === undefined) throw new Failure('NOT_FOUND', 'There is no such request');
-      if (request.status !== 'verifying') return;
+      if (request.status !== 'verifying') return !endedStatuses.includes(request.status);
       const now = deps.clock.now();
       await moveRequest(tx, deps, request, {
         to: 'verified',
@@ -63,6 +64,7 @@ export function createRequestActions(deps: ActDeps): RequestActions {
         change: { verified_at: new Date(now), wake_at: new Date(now) },
       });
       await deps.jobs.send(tx, requestAdvance, { request_id: id });
+      return true;
     },
     approve: (id, operator) =>
       act(
@@ -76,27 +78,38 @@ export function createRequestActions(deps: ActDeps): RequestActions {
     reject: (id, operator, code) =>
       act(
         id,
-        (_request, now) => ({
-          to: 'rejected',
-          at: now,
-          type: 'request.rejected',
-          actor: { role: 'operator', id: operator },
-          entry: { reason_code: code },
-          change: { reason_code: code, verdict: 'refused', closed_at: new Date(now), wake_at: new Date(now) },
-        }),
+        (request, now) => {
+          mustBeUntouched(request);
+          return {
+            to: 'rejected',
+            at: now,
+            type: 'request.rejected',
+            actor: { role: 'operator', id: operator },
+            entry: { reason_code: code },
+            change: { reason_code: code, verdict: 'refused', closed_at: new Date(now), wake_at: new Date(now) },
+          };
+        },
         true,
       ),
     withdraw: (id, operator) =>
       act(
         id,
-        (_request, now) => ({
-          to: 'withdrawn',
-          at: now,
-          type: 'request.withdrawn',
-          actor: { role: 'operator', id: operator },
-          change: { closed_at: new Date(now), wake_at: new Date(now) },
-        }),
+        (request, now) => {
+          mustBeUntouched(request);
+          return {
+            to: 'withdrawn',
+            at: now,
+            type: 'request.withdrawn',
+            actor: { role: 'operator', id: operator },
+            change: { closed_at: new Date(now), wake_at: new Date(now) },
+          };
+        },
         true,
       ),
   };
+}
+
+/** A request is escalated before it has a plan, where nothing was called that changes anything, or after, where something may be deleted. */
+function mustBeUntouched(request: RequestCore): void {
+  if (request.status === 'escalated' && request.planned_at !== null) throw new Failure('CONFLICT', 'Something may be deleted already; settle the tasks that wait instead');
 }

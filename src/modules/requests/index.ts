@@ -4,7 +4,7 @@ export { moveRequest, wakeRequest, type Move } from './move-request.ts';
 export { registerRequestRoutes, requestBody, requestBodySchema, requestIdOf, requestParams } from './routes.ts';
 export { requestAdvance } from './jobs.ts';
 export { endedStatuses, executingStatuses, requestLife } from './domain/life.ts';
-export { laws } from './domain/laws.ts';
+export { checkLaw, laws } from './domain/laws.ts';
 export { dueRequests, findRequest, lockRequest, openAmong, outsideId, readCertificate, summarise, updateRequest, wakeDuplicates, wakeUnderWay, type RequestCore } from './store.ts';
 export type { RequestTables } from './tables.ts';
 export type { IncomingRequest, Opened, RequestSummary } from './requests.ts';

@@ -32,7 +32,7 @@ export async function moveRequest(tx: Tx, deps: MoveDeps, request: RequestCore, 
   if (!mayFollow(request.status, move.to)) {
     throw new Failure('CONFLICT', `A request that is ${request.status} cannot become ${move.to}`);
   }
-  await updateRequest(tablesOf<RequestTables>(tx), request.id, { status: move.to, ...move.change });
+  await updateRequest(tablesOf<RequestTables>(tx), request.id, { status: move.to, moved_at: new Date(move.at), ...move.change });
   await deps.record(tx, {
     type: move.type ?? 'request.status_changed',
     at: isoTime(move.at),

@@ -58,6 +58,8 @@ export function createOpenRequest(deps: OpenRequestDeps): OpenRequest {
       verdict: null,
       reason_code: null,
       duplicate_of: null,
+      vouched: incoming.subjectVerified,
+      moved_at: new Date(now),
       received_at: new Date(now),
       due_at: new Date(dueAt(law, now)),
       verified_at: incoming.subjectVerified ? new Date(now) : null,

@@ -21,6 +21,8 @@ export interface RequestTables {
     verdict: Verdict | null;
     reason_code: string | null;
     duplicate_of: RequestId | null;
+    vouched: boolean;
+    moved_at: Time;
     received_at: Time;
     due_at: Time;
     verified_at: OptionalTime;

@@ -53,7 +53,7 @@ export const documentSchema = z.strictObject({
       window_hours: z.number().positive().max(24 * 60).default(72).describe('A task not settled by then goes to a person.'),
       grace_days: z.number().min(0).max(365).default(30).describe('After closure, how long until the data key is destroyed.'),
       confirm_attempts: z.int().min(1).max(20).default(5).describe('How often a system is read back before a person is asked.'),
-      default_law: z.string().default('gdpr').describe('The law whose clock runs when the jurisdiction does not tell.'),
+      default_law: z.string().regex(/^[a-z][a-z_]{1,20}$/u, 'must be a law in lower case, such as gdpr').default('gdpr').describe('The law whose clock runs when the jurisdiction does not tell.'),
     })
     .prefault({}),
   access: z
@@ -63,7 +63,7 @@ export const documentSchema = z.strictObject({
     .prefault({}),
   mail: z
     .strictObject({
-      smtp_url: z.union([secretReference, z.string().regex(/^smtps?:\/\//u, 'must be an smtp:// or smtps:// URL')]),
+      smtp_url: z.union([secretReference, z.string().regex(/^smtps?:\/\/[^@]+$/u, 'must be an smtp:// or smtps:// URL without a password; with one it must be a reference, ${env:NAME}')]),
       from: z.string().min(3).max(200),
     })
     .optional(),

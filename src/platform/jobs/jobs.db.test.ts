@@ -141,6 +141,18 @@ describe('jobs of several processes on one PostgreSQL', () => {
     await server.stop();
   });
 
+  it('many processes that start at once on an empty database all start', async () => {
+    const url = await server.createDatabase();
+    const handles = Array.from({ length: 6 }, () => openPostgres(url, () => undefined));
+    const started = await Promise.all(handles.map(async (each) => startJobs(each, [look], log, { schedules: false, supervises: false })));
+    // A first send inside a transaction, on a process that works nothing, as one that only serves HTTP does.
+    await Promise.all(handles.map(async (each, index) => each.transaction(async (tx) => started[index]?.send(tx, look, { id: String(index) }))));
+    const queued = await sql<{ count: number }>`SELECT count(*) AS count FROM jobs.job WHERE name = 'look'`.execute(handles[0]?.read() ?? one.read());
+    expect(queued.rows).toEqual([{ count: 6 }]);
+    await Promise.all(started.map(async (each) => each.stop(1000)));
+    await Promise.all(handles.map(async (each) => each.close()));
+  });
+
   it('processes that start at once share the queue, and each job runs on one of them', async () => {
     const [first, second] = await Promise.all([startJobs(one, [look], log, all), startJobs(two, [look], log, { schedules: false, supervises: false })]);
     const seen: Record<'first' | 'second', string[]> = { first: [], second: [] };

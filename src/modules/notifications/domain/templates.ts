@@ -9,8 +9,8 @@ export interface Sender {
 
 const verdictWords: Record<Verdict, string> = {
   fulfilled: 'Your data was erased.',
-  fulfilled_with_retention: 'Your data was erased, except for what the law or a system obliges to be kept for a time. What that is stands below.',
-  partially_fulfilled: 'Your data was erased in part. What was not erased stands below.',
+  fulfilled_with_retention: 'Your request was carried out, except for what the law or a system has to keep for a time. What that is stands below.',
+  partially_fulfilled: 'Your request was carried out in part. What was not done stands below.',
   nothing_held: 'No data about you was found.',
   refused: 'Your request was refused.',
 };

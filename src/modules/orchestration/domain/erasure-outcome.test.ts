@@ -6,7 +6,7 @@ const nothing = { counts: {}, residue: [] } as const;
 const facts: ConfirmFacts = {
   outcome: 'erased',
   identifier: { kind: 'stripe_customer', value: 'cus_example1' },
-  erases: ['stripe_customer'],
+  isOthers: (each) => each.value === 'cus_other12',
   confirmCount: 0,
   confirmAttemptsMax: 3,
   revisitAt: undefined,
@@ -51,10 +51,13 @@ describe('after a read-back', () => {
   test('present without saying under what counts as present', () => {
     expect(afterConfirm({ state: 'present', found: [] }, facts).to).toBe('confirming');
   });
+  test('what is found under an identifier whose own task is over counts as still present', () => {
+    expect(afterConfirm({ state: 'present', found: [{ kind: 'stripe_customer', value: 'cus_over1234' }] }, facts).to).toBe('confirming');
+  });
   test('what is found under something that has no task of its own counts as still present', () => {
     expect(afterConfirm({ state: 'present', found: [{ kind: 'email', value: 'ada@example.com' }] }, facts).to).toBe('confirming');
   });
-  test('what is found under another identifier does not hold up this task', () => {
+  test('what is found under an identifier whose own task is under way does not hold up this task', () => {
     expect(afterConfirm({ state: 'present', found: [{ kind: 'stripe_customer', value: 'cus_other12' }] }, facts)).toMatchObject({ to: 'settled', confirmation: 'verified_absent' });
   });
 });

@@ -1,6 +1,6 @@
 import type { ConfirmResult, EraseResult } from '../../../connector-kit/index.ts';
 import type { ErrorCode, Retry } from '../../../contract/errors.ts';
-import type { Identifier, IdentifierKind } from '../../../contract/identifiers.ts';
+import type { Identifier } from '../../../contract/identifiers.ts';
 import type { Confirmation, Outcome } from '../../../contract/outcomes.ts';
 
 /**
@@ -11,7 +11,7 @@ export type TaskStatus = 'waiting' | 'erasing' | 'confirming' | 'settled' | 'man
 
 /** The life of a task, as the one table: from each state, the states that may follow. */
 export const taskLife: Readonly<Record<TaskStatus, readonly TaskStatus[]>> = {
-  waiting: ['erasing', 'manual'],
+  waiting: ['erasing', 'manual', 'settled'],
   erasing: ['erasing', 'confirming', 'settled', 'manual'],
   confirming: ['confirming', 'settled', 'manual'],
   // Something too young to erase has come of age.
@@ -58,8 +58,8 @@ const presentWaitMaxMs = 3_600_000;
 export interface ConfirmFacts {
   readonly outcome: Outcome;
   readonly identifier: Identifier;
-  /** Kinds by which this system erases: what is found under one of them has, or gets, a task of its own. */
-  readonly erases: readonly IdentifierKind[];
+  /** Says of a found identifier whether another task, still under way, is about it; then it is not this task's matter. */
+  readonly isOthers: (identifier: Identifier) => boolean;
   /** How often it was read back and found before. */
   readonly confirmCount: number;
   readonly confirmAttemptsMax: number;
@@ -82,10 +82,8 @@ export function afterConfirm(result: ConfirmResult, facts: ConfirmFacts): Verdic
     case 'later':
       return { to: 'confirming', wakeInMs: Math.max(0, result.afterMs) };
     case 'present': {
-      // Only what has a task of its own is not this task's matter; anything else that is still there is.
-      const isOther = (each: Identifier): boolean =>
-        facts.erases.includes(each.kind) && !(each.kind === facts.identifier.kind && each.value === facts.identifier.value);
-      if (result.found.length > 0 && result.found.every(isOther)) return settled('verified_absent');
+      // Only what has an open task of its own is not this task's matter; anything else that is still there is.
+      if (result.found.length > 0 && result.found.every((each) => facts.isOthers(each))) return settled('verified_absent');
       if (facts.confirmCount + 1 >= facts.confirmAttemptsMax) return { to: 'manual', code: 'STILL_PRESENT', confirmation: 'unconfirmed' };
       return { to: 'confirming', wakeInMs: Math.min(presentWaitMaxMs, presentWaitMs * 2 ** facts.confirmCount), countsConfirm: true };
     }

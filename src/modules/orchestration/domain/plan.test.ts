@@ -14,7 +14,7 @@ const capabilities = (change: Partial<Capabilities>): Capabilities => ({
   ...change,
 });
 const connection = (name: string, change: Partial<Capabilities>, after: string[] = []): PlannedConnection => ({ name, connector: name, action: 'erase', after, capabilities: capabilities(change) });
-const identifier = (id: string, kind: PlannedIdentifier['kind'], seenIn: string[] = []): PlannedIdentifier => ({ id: id as IdentifierId, kind, commitment: id, seenIn });
+const identifier = (id: string, kind: PlannedIdentifier['kind'], seenIn: string[] = []): PlannedIdentifier => ({ id: id as IdentifierId, kind, commitment: id, isDoubtful: false, seenIn });
 
 const stripe = connection('stripe', { erases: ['stripe_customer'], locates: ['stripe_customer', 'email'] });
 const map = connection('segment', { erases: ['user_id'], locates: ['email', 'user_id'], isIdentityMap: true });

@@ -17,6 +17,8 @@ export interface PlannedIdentifier {
   readonly id: IdentifierId;
   readonly kind: IdentifierKind;
   readonly commitment: string;
+  /** True when it may be somebody else's: a person decides on what is planned for it. */
+  readonly isDoubtful: boolean;
   readonly seenIn: readonly string[];
 }
 
@@ -31,6 +33,7 @@ export interface PlannedTask {
   readonly decision: Decision;
   /** True when resolution saw the identifier in this very system; then finding nothing there is not success. */
   readonly seenHere: boolean;
+  readonly isDoubtful: boolean;
   /** Connections whose tasks come first. */
   readonly afterConnections: readonly string[];
   /** Milliseconds since the epoch: starting later risks the deadline. */
@@ -71,6 +74,7 @@ function taskOf(connection: PlannedConnection, target: PlannedIdentifier, dueAt:
     action: connection.action,
     decision: connection.action,
     seenHere: target.seenIn.includes(connection.name),
+    isDoubtful: target.isDoubtful,
     latestSafeStart: dueAt - connection.capabilities.latencyMs.worst,
   };
 }

@@ -17,6 +17,13 @@ describe('the verdict of a request', () => {
   test.each(['failed', 'unsupported', 'skipped_by_operator'] as const)('is partial when one task is %s, however well the others went', (outcome) => {
     expect(requestVerdict([task('erased'), task(outcome)])).toBe('partially_fulfilled');
   });
+  test('is partial when something is kept and nothing says why and until when', () => {
+    expect(requestVerdict([task('retained', { confirmation: null })])).toBe('partially_fulfilled');
+    expect(requestVerdict([task('retained', { confirmation: null, residue: [kept] })])).toBe('fulfilled_with_retention');
+  });
+  test('is never that nothing is held when nobody was asked', () => {
+    expect(requestVerdict([])).toBe('partially_fulfilled');
+  });
   test('is partial when one erasure could not be confirmed', () => {
     expect(requestVerdict([task('erased'), task('done_manually', { confirmation: 'unconfirmed' })])).toBe('partially_fulfilled');
   });

@@ -1,3 +1,5 @@
+import { Failure } from '../../../platform/failure.ts';
+
 /**
  * How sure a row is: V, the statute was read; S, a secondary source; K, general knowledge. A privacy team has its counsel confirm what is
  * not V.
@@ -24,6 +26,11 @@ export const laws: Readonly<Record<string, LawClock>> = {
   vcdpa: { law: 'vcdpa', title: 'Virginia CDPA', response: { days: 45 }, timeZone: 'America/New_York', source: 'Va. Code 59.1-577', grade: 'S' },
   lgpd: { law: 'lgpd', title: 'LGPD', response: { days: 15 }, timeZone: 'America/Sao_Paulo', source: 'Lei 13.709 Art. 19', grade: 'S' },
 };
+
+/** Refuses a law that has no clock here. Fails with `CONFIG_INVALID`, naming those that have. */
+export function checkLaw(law: string, at: string): void {
+  if (!Object.hasOwn(laws, law)) throw new Failure('CONFIG_INVALID', `${at}: there is no clock for this law; known: ${Object.keys(laws).join(', ')}`);
+}
 
 /** Members of the European Economic Area, where the GDPR applies (EEA Joint Committee Decision 154/2018). */
 const eea = 'AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK'.split(' ');

@@ -13,7 +13,8 @@ export const requestLife: Readonly<Record<RequestStatus, readonly RequestStatus[
   awaiting_approval: ['executing', 'rejected', 'withdrawn'],
   executing: ['confirming', 'escalated', 'closed'],
   confirming: ['executing', 'escalated', 'closed'],
-  escalated: ['resolving', 'executing', 'confirming', 'closed'],
+  // Refused or taken back only where it was escalated before it had a plan: `act-on-request` sees to that.
+  escalated: ['resolving', 'executing', 'confirming', 'closed', 'rejected', 'withdrawn'],
   // A closed request opens again when something that was too young to erase has come of age.
   closed: ['executing'],
   rejected: [],
