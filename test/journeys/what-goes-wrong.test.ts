@@ -148,6 +148,34 @@ describe('what is there and what is not', () => {
     expect(effectsOf(bench.sandbox())).toEqual({});
   });
 
+  test('a customer whom resolution saw and whom Stripe then does not know is not called erased: a person looks', { timeout: 60_000 }, async () => {
+    const { url } = await bench.start({ requests: { approval: 'required' } });
+    const { stripe } = bench.sandbox();
+    plantAda(bench.sandbox());
+    const id = await open(url);
+    await untilStatus(url, id, ['awaiting_approval']);
+    stripe.reset();
+    stripe.seed({ account: { requests_per_second: 1000 } });
+    await call(url, `/v1/privacy-requests/${id}/approve`, { method: 'POST' });
+    await untilStatus(url, id, ['escalated']);
+    expect(one(await tasksOf(url, id), 'stripe')).toMatchObject({ status: 'manual', error_code: 'NOTHING_MATCHED', outcome: null });
+    expect((await call(url, `/v1/privacy-requests/${id}/certificate`)).status).toBe(409);
+  });
+
+  test('a customer whom somebody else deleted in between is already absent, not erased by us', { timeout: 60_000 }, async () => {
+    const { url } = await bench.start({ requests: { approval: 'required' } });
+    const { stripe } = bench.sandbox();
+    plantAda(bench.sandbox());
+    const id = await open(url);
+    await untilStatus(url, id, ['awaiting_approval']);
+    const deleted = await fetch(`${stripe.url}/v1/customers/${ada.customer}`, { method: 'DELETE', headers: { authorization: 'Bearer sk_test_sandbox' } });
+    expect(deleted.status).toBe(200);
+    await call(url, `/v1/privacy-requests/${id}/approve`, { method: 'POST' });
+    await untilStatus(url, id, ['closed']);
+    expect(one(await tasksOf(url, id), 'stripe')).toMatchObject({ outcome: 'already_absent', confirmation: 'verified_absent' });
+    expect(effectsOf(bench.sandbox())['customer.deleted']).toBe(1);
+  });
+
   test('the same person again is linked to the open request, and both end by themselves', { timeout: 120_000 }, async () => {
     const { url } = await bench.start({ requests: { approval: 'required' } });
     plantAda(bench.sandbox());
