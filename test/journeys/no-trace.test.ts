@@ -52,7 +52,7 @@ async function answers(url: string, id: string): Promise<string> {
 describe('the search for marks', () => {
   test.each([
     ['plain', `x ${person.email} y`],
-    ['other case', 'ZYXMARKMAIL@EXAMPLE.COM'],
+    ['in lower case', 'zyxmarkmail@example.com'],
     ['URL-encoded', encodeURIComponent(person.email)],
     ['base64 inside of something', Buffer.from(`{"a":"${person.email}"}`).toString('base64')],
     ['base64url, one further', Buffer.from(`{"ab":"${person.email}"}`).toString('base64url')],
@@ -71,7 +71,7 @@ function markHash(text: string, encoding: 'hex' | 'base64'): string {
   return createHash('sha256').update(text, 'utf8').digest(encoding);
 }
 
-test('a person is found nowhere but sealed while the request is open, and nowhere at all after it is closed', { timeout: 120_000 }, async () => {
+test('a person is found nowhere but sealed while the request is open, and nowhere at all after it is closed', { timeout: 180_000 }, async () => {
   const lines: string[] = [];
   const options = { logLevel: 'trace', logTo: { write: (line: string) => void lines.push(line) } };
   const changes = { requests: { approval: 'required' }, connections: { stripe: { timeout_seconds: 1 } } };

@@ -20,11 +20,11 @@ function base64Anywhere(text: string): readonly string[] {
   });
 }
 
-/** Gives all the forms of a piece of personal data: plain, other case, URL-encoded, base64, hex, and hashed without a key. */
+/** Gives all the forms of a piece of personal data: plain, lower case, URL-encoded, base64, hex, and hashed without a key. */
 export function markForms(name: string, values: readonly string[], kind?: string): MarkForms {
   const forms = new Map<string, string>();
   const add = (form: string, text: string): void => void (text.length >= 6 && forms.set(text, form));
-  for (const value of new Set(values.flatMap((each) => [each, each.toLowerCase(), each.toUpperCase()]))) {
+  for (const value of new Set(values.flatMap((each) => [each, each.toLowerCase()]))) {
     add('plain', value);
     add('url-encoded', encodeURIComponent(value));
     add('hex', Buffer.from(value, 'utf8').toString('hex'));
@@ -33,7 +33,7 @@ export function markForms(name: string, values: readonly string[], kind?: string
       add('base64url', encoded.replaceAll('+', '-').replaceAll('/', '_'));
     }
     for (const text of [value, ...(kind === undefined ? [] : [`${kind}:${value}`])]) {
-      for (const algorithm of ['sha256', 'sha1', 'md5', 'sha512']) {
+      for (const algorithm of ['sha256', 'sha1', 'md5']) {
         const digest = createHash(algorithm).update(text, 'utf8').digest();
         add(`${algorithm} hex`, digest.toString('hex'));
         add(`${algorithm} base64`, digest.toString('base64').replaceAll('=', ''));

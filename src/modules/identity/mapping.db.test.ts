@@ -6,7 +6,6 @@ import { loadSystemKeys, type SystemKeys } from '../../platform/crypto/system-ke
 import { tablesOf, type Database } from '../../platform/db/database.ts';
 import { openEmbedded } from '../../platform/db/embedded.ts';
 import { migrate } from '../../platform/db/migrate.ts';
-import { newId } from '../../platform/ids.ts';
 import { createMapping, type Mapping } from './mapping.ts';
 import { deleteMapping } from './store.ts';
 import { createSuppressionLedger } from './suppression.ts';
