@@ -287,6 +287,7 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
         sources: createSources(config.sources, secrets, globalThis.fetch),
         authenticate,
         acceptRequest: createAcceptRequest({ database, clock, systemKeys, vault, openRequest, defaultCountry: config.identity.default_country }),
+        verifyByOperator: actions.verifyByOperator,
         verifySubject: createVerifySubject({ database, verification, subjectVerified: actions.subjectVerified }),
       });
       registerRequestRoutes(app, { database, authenticate, actions });

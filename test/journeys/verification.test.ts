@@ -125,6 +125,22 @@ describe('a person whom nobody verified', () => {
     expect(effectsOf(bench.sandbox())).toMatchObject({ 'customer.deleted': 1, 'message.deleted': 2 });
   });
 
+  test('who gave no address is verified by an operator who says what they saw, and by nobody else', async () => {
+    const { url } = await bench.start();
+    const { body } = await sendWebhook(url, { phone: '+12025550177' }, { source: 'portal' });
+    const id = String(body['id']);
+    const say = (evidence: string, headers: Record<string, string> = {}) =>
+      call(url, `/v1/privacy-requests/${id}/verification`, { method: 'POST', body: JSON.stringify({ evidence }), headers });
+    expect((await say('called_back', { authorization: 'Bearer nobody' })).status).toBe(401);
+    expect((await say('he seemed nice')).status).toBe(400);
+    expect(vendorCalls()).toBe(0);
+    expect((await say('called_back')).status).toBe(200);
+    expect((await say('called_back')).status).toBe(409);
+    await untilStatus(url, id, ['closed', 'escalated']);
+    const entries = (await call(url, `/v1/privacy-requests/${id}/timeline`)).body['items'] as unknown as { type: string; verification_method?: string }[];
+    expect(entries.find((each) => each.type === 'request.verified')?.verification_method).toBe('operator:called_back');
+  });
+
   test('who never gives the code has the request expire, and is forgotten', async () => {
     const clock = movableClock();
     const { url, sweep } = await bench.start({}, { clock });

@@ -96,7 +96,7 @@ function repeat(seen: SeenMessage, payloadHash: Buffer): Accepted {
 const verificationDetail = {
   source: 'The source has verified who the person is.',
   email_code: 'A code was sent to the e-mail address given. Nothing further happens until it is given to the verification link.',
-  operator: 'No e-mail address was given, so no code can be sent. An operator must decide; until then nothing further happens, and the request expires.',
+  operator: 'No e-mail address was given, so no code can be sent. An operator must decide, having seen who the person is; until then nothing further happens, and in the end the request expires.',
 } as const;
 
 function answerOf({ request }: Opened, subjectVerified: boolean, parsed: ParsedBody): AcceptedAnswer {

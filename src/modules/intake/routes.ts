@@ -5,6 +5,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Database } from '../../platform/db/database.ts';
 import type { HttpServer } from '../../platform/http/server.ts';
 import type { Authenticate } from '../access/index.ts';
+import { evidenceCodes, requestIdOf, type RequestActions } from '../requests/index.ts';
 import type { AcceptRequest } from './accept-request.ts';
 import { acceptedAnswerSchema } from './answers.ts';
 import { flatBodySchema, fullBodySchema } from './domain/bodies.ts';
@@ -23,6 +24,7 @@ export interface IntakeRoutesDeps {
   readonly authenticate: Authenticate;
   readonly acceptRequest: AcceptRequest;
   readonly verifySubject: VerifySubject;
+  readonly verifyByOperator: RequestActions['verifyByOperator'];
 }
 
 /** Requests a minute for each API key, and for sources that do not exist: what a source has by default. */
@@ -114,15 +116,16 @@ const verificationBodySchema = z
   .strictObject({
     code: z.string().max(32).optional().describe('The eight digits that were sent; spaces and dashes are passed over.'),
     send_again: z.literal(true).optional().describe('Asks for another code instead.'),
+    evidence: z.enum(evidenceCodes).optional().describe('For an operator with an API key: what was seen of who the person is.'),
   })
-  .refine((body) => (body.code === undefined) !== (body.send_again === undefined), 'must have either code or send_again');
+  .refine((body) => Object.values(body).filter((each) => each !== undefined).length === 1, 'must have one of code, send_again and evidence');
 
 function registerVerificationRoute(app: HttpServer, deps: IntakeRoutesDeps): void {
   app.post(
     '/v1/privacy-requests/:id/verification',
     {
       schema: {
-        summary: 'Give the e-mailed code, or ask for another one',
+        summary: 'Give the e-mailed code, ask for another one, or verify the person as an operator',
         tags: ['requests'],
         params: z.object({ id: z.string().max(64) }),
         body: verificationBodySchema,
@@ -134,6 +137,11 @@ function registerVerificationRoute(app: HttpServer, deps: IntakeRoutesDeps): voi
     },
     async (request, reply) => {
       const { id } = request.params;
+      if (request.body.evidence !== undefined) {
+        const operator = deps.authenticate(request);
+        await deps.verifyByOperator(requestIdOf(id), operator.name, request.body.evidence);
+        return reply.code(200).send({ status: 'verified' });
+      }
       tellRate(reply, await deps.verifySubject.takePlace(id));
       if (request.body.code === undefined) {
         await deps.verifySubject.sendAgain(id);

@@ -24,10 +24,17 @@ export const rejectionCodes = ['identity_not_proven', 'manifestly_unfounded', 'e
 /** Why a request is rejected. */
 export type RejectionCode = (typeof rejectionCodes)[number];
 
+/** What an operator has seen of who the person is, as the codes that the log keeps. */
+export const evidenceCodes = ['account_login', 'called_back', 'identity_document', 'known_in_person'] as const;
+/** What an operator has seen of who the person is. */
+export type EvidenceCode = (typeof evidenceCodes)[number];
+
 /** What people can do with a request before anything is deleted. */
 export interface RequestActions {
   /** The person proved who they are. False when the request has ended, and nothing will come of it. */
   readonly subjectVerified: (tx: Tx, id: RequestId, method: string) => Promise<boolean>;
+  /** An operator has seen evidence of who the person is: for whom no code can be sent. */
+  readonly verifyByOperator: (id: RequestId, operator: string, evidence: EvidenceCode) => Promise<RequestSummary>;
   /** An operator lets the plan run. */
   readonly approve: (id: RequestId, operator: string) => Promise<RequestSummary>;
   /** An operator refuses, with a coded reason. */
@@ -66,6 +73,22 @@ export function createRequestActions(deps: ActDeps): RequestActions {
       await deps.jobs.send(tx, requestAdvance, { request_id: id });
       return true;
     },
+    verifyByOperator: (id, operator, evidence) =>
+      act(
+        id,
+        (request, now) => {
+          if (request.status !== 'verifying') throw new Failure('CONFLICT', `A request that is ${request.status} does not wait for verification`);
+          return {
+            to: 'verified',
+            at: now,
+            type: 'request.verified',
+            actor: { role: 'operator', id: operator },
+            entry: { verification_method: `operator:${evidence}` },
+            change: { verified_at: new Date(now), wake_at: new Date(now) },
+          };
+        },
+        true,
+      ),
     approve: (id, operator) =>
       act(
         id,

@@ -1,5 +1,5 @@
 export { createOpenRequest, type OpenRequest, type OpenRequestDeps } from './open-request.ts';
-export { createRequestActions, type RequestActions } from './act-on-request.ts';
+export { createRequestActions, evidenceCodes, type EvidenceCode, type RequestActions } from './act-on-request.ts';
 export { moveRequest, wakeRequest, type Move } from './move-request.ts';
 export { registerRequestRoutes, requestBody, requestBodySchema, requestIdOf, requestParams } from './routes.ts';
 export { requestAdvance } from './jobs.ts';

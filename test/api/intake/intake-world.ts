@@ -104,6 +104,7 @@ export async function openIntakeWorld(open: () => Promise<Database> = openEmbedd
       { name: 'web-form', subjectVerified: false, key: new Secret(unverifiedApiKey) },
     ]),
     acceptRequest: createAcceptRequest({ database, clock, systemKeys, vault, openRequest, defaultCountry: 'US' }),
+    verifyByOperator: actions.verifyByOperator,
     verifySubject: createVerifySubject({ database, verification, subjectVerified: actions.subjectVerified }),
   });
   await app.ready();
