@@ -143,6 +143,13 @@ export interface Capabilities {
   readonly limits: { readonly concurrency: number; readonly callsPerSecond: number; readonly burst: number };
 }
 
+/** One record of a person as the vendor gives it, in the vendor's own shape. Personal data: it must only be held sealed. */
+export interface ExportedRecord {
+  /** The vendor's object type: `profile`, `observation`. */
+  readonly type: string;
+  readonly data: unknown;
+}
+
 /** A connector bound to one configured connection. */
 export interface Connection {
   /** Sees that the credentials work, with the cheapest harmless call. Throws `CONNECTION_AUTH` and the other vendor failures. */
@@ -151,6 +158,11 @@ export interface Connection {
   readonly erase: (context: EraseContext) => Promise<EraseResult>;
   /** Reads back. Called after `erase` said done; never changes anything at the vendor. */
   readonly confirm: (context: EraseContext) => Promise<ConfirmResult>;
+  /**
+   * Gives what the system holds under an identifier, page by page; nothing where it holds nothing. Reads only. Absent where the connector
+   * cannot export. Fails with `SUBJECT_AMBIGUOUS` where what it would read may be somebody else's.
+   */
+  readonly export?: (context: ConnectorContext, identifier: Identifier) => AsyncIterable<ExportedRecord>;
 }
 
 /** A vendor's connector: its configuration's schema, its capabilities, and how to bind it to a configured connection. */

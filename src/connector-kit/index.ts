@@ -6,6 +6,7 @@ export type {
   ConnectorContext,
   EraseContext,
   EraseResult,
+  ExportedRecord,
   Json,
   Located,
   LocateResult,

@@ -1,7 +1,9 @@
-import type { Capabilities, Connection, Connector, ConnectorContext, EraseContext, EraseResult } from '../../connector-kit/index.ts';
+import type { Capabilities, Connection, Connector, ConnectorContext, EraseContext, EraseResult, ExportedRecord } from '../../connector-kit/index.ts';
+import type { Identifier } from '../../contract/identifiers.ts';
 import { twilioConfigSchema, type TwilioConfig } from './config.ts';
 import { confirmAbsence } from './confirm-absence.ts';
 import { parseCursor } from './erase-cursor.ts';
+import { exportProfile } from './export-profile.ts';
 import { eraseLiteral } from './erase-literal.ts';
 import { eraseObjects } from './erase-objects.ts';
 import { eraseProfile } from './erase-profile.ts';
@@ -49,8 +51,12 @@ export const twilioConnector: Connector<TwilioConfig> = {
     locate: async (context, known) => locatePerson(context, config, known),
     erase: async (context) => erase(context, config),
     confirm: async (context) => confirmAbsence(context, config),
+    ...(config.profiles === 'memory' ? { export: (context: ConnectorContext, { kind, value }: Identifier) => (kind === 'twilio_profile' ? exportProfile(context, config, value) : nothing()) } : {}),
   }),
 };
+
+/** Of a number or an address Memory has profiles, which are exported by their own ids. */
+async function* nothing(): AsyncGenerator<ExportedRecord> {}
 
 async function check(context: ConnectorContext, config: TwilioConfig): Promise<void> {
   const gateway = createTwilioGateway(config, context);

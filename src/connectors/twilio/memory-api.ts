@@ -12,7 +12,7 @@ const storesSchema = z.object({ stores: z.array(storeIdSchema), meta: metaSchema
 const lookupSchema = z.object({ profiles: z.array(profileIdSchema) });
 const profileSchema = z.object({ traits: z.record(z.string(), z.record(z.string(), z.unknown())).nullish() });
 const identifiersSchema = z.object({ identifiers: z.array(z.object({ idType: z.string().min(1).max(100), values: z.array(z.string()) })) });
-const noteSchema = z.array(z.object({ id: noteIdSchema }));
+const noteSchema = z.array(z.looseObject({ id: noteIdSchema }));
 const notesSchema = z.object({ observations: noteSchema.optional(), summaries: noteSchema.optional(), meta: metaSchema });
 
 /** The free text that Memory keeps beside a profile. */
@@ -38,6 +38,8 @@ export interface MemoryApi {
   readonly readTraits: (store: string, profile: string) => Promise<Answer<Traits>>;
   readonly readIdentifiers: (store: string, profile: string) => Promise<Answer<readonly MemoryIdentifier[]>>;
   readonly readNotes: (store: string, profile: string, list: NoteList, page?: string) => Promise<Answer<{ readonly ids: readonly string[]; readonly next?: string }>>;
+  /** One page of notes whole, as Memory gives them. */
+  readonly readNotePage: (store: string, profile: string, list: NoteList, page?: string) => Promise<Answer<{ readonly notes: readonly unknown[]; readonly next?: string }>>;
   readonly nullTraits: (store: string, profile: string, traits: Traits) => Promise<Answer<unknown>>;
   readonly dropIdentifier: (store: string, profile: string, idType: string) => Promise<Answer<unknown>>;
   readonly deleteNote: (store: string, profile: string, list: NoteList, id: string) => Promise<Answer<unknown>>;
@@ -61,6 +63,15 @@ export function createMemoryApi(config: TwilioConfig, gateway: TwilioGateway, co
     return { kind: 'ok', value: parsed.data };
   };
   const change = async (method: 'PATCH' | 'DELETE', url: string, body?: unknown): Promise<Answer<unknown>> => gateway.send({ method, url, ...(body === undefined ? {} : { body }) });
+  const readNotePage = async (store: string, profile: string, list: NoteList, page?: string): Promise<Answer<{ readonly notes: z.output<typeof noteSchema>; readonly next?: string }>> => {
+    const query = new URLSearchParams({ pageSize: String(notesPerPage), ...(page === undefined ? {} : { pageToken: page }) });
+    const answer = await ask(notesSchema, { method: 'GET', url: `${pathOf(store, profile)}/${notePaths[list]}?${query.toString()}` });
+    if (answer.kind !== 'ok') return answer;
+    const notes = answer.value[list];
+    const next = answer.value.meta?.nextToken ?? undefined;
+    if (notes === undefined || (next !== undefined && next === page)) throw new Failure('VENDOR_MALFORMED', 'Twilio Memory answered with a list of another shape');
+    return { kind: 'ok', value: { notes, ...(next === undefined ? {} : { next }) } };
+  };
   let stores = config.memory_store_ids;
   return {
     stores: async () => {
@@ -81,14 +92,12 @@ export function createMemoryApi(config: TwilioConfig, gateway: TwilioGateway, co
       return { kind: 'ok', value: answer.value.identifiers.flatMap(({ idType, values }) => values.map((value) => ({ idType, value }))) };
     },
     readNotes: async (store, profile, list, page) => {
-      const query = new URLSearchParams({ pageSize: String(notesPerPage), ...(page === undefined ? {} : { pageToken: page }) });
-      const answer = await ask(notesSchema, { method: 'GET', url: `${pathOf(store, profile)}/${notePaths[list]}?${query.toString()}` });
+      const answer = await readNotePage(store, profile, list, page);
       if (answer.kind !== 'ok') return answer;
-      const notes = answer.value[list];
-      const next = answer.value.meta?.nextToken ?? undefined;
-      if (notes === undefined || (next !== undefined && next === page)) throw new Failure('VENDOR_MALFORMED', 'Twilio Memory answered with a list of another shape');
+      const { notes, next } = answer.value;
       return { kind: 'ok', value: { ids: notes.map(({ id }) => id), ...(next === undefined ? {} : { next }) } };
     },
+    readNotePage,
     nullTraits: async (store, profile, traits) => {
       const nulls = Object.fromEntries(Object.entries(traits).map(([group, each]) => [group, Object.fromEntries(Object.keys(each).map((name) => [name, null]))]));
       return change('PATCH', pathOf(store, profile), { traits: nulls });
