@@ -183,6 +183,8 @@ async function shred(deps: OrchestrationDeps, request: RequestCore): Promise<voi
       await trx.updateTable('task').set({ cursor: null, cursor_before: null, vendor_job: null }).where('id', 'in', taskIds).execute();
     }
     await deps.vault.shred(tx, request.id, rowIds);
+    // A short body can be guessed: a hash of it, keyed or not, must not lead from a guess to what is left of the request.
+    await updateRequest(tablesOf<RequestTables>(tx), request.id, { payload_hash: deps.random.bytes(32) });
     await deps.record(tx, { type: 'request.shredded', at: isoTime(deps.clock.now()), actor: { role: 'system' }, request_id: formatId('request', request.id) });
     await wakeRequest(tx, request.id, null);
   });
