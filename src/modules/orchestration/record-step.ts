@@ -10,6 +10,7 @@ import type { NewIdentifier, OpenVault } from '../identity/index.ts';
 import { advanceSoon } from './advance-soon.ts';
 import type { ClaimedStep } from './claim-step.ts';
 import type { OrchestrationDeps } from './deps.ts';
+import { contactKinds, doubtful } from './domain/doubt.ts';
 import { afterConfirm, afterErase, afterFailure, type Verdict } from './domain/erasure-outcome.ts';
 import { taskRun } from './jobs.ts';
 import { escalateTask } from './manual-tasks.ts';
@@ -150,15 +151,13 @@ async function addLate(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault: Op
     value: each.value,
     foundBy: `connection:${task.connection}`,
     via: task.identifier_id,
-    confidence: isSure(each) ? 1 : 0.5,
+    confidence: isSure(each) ? 1 : doubtful,
     seenIn: [task.connection],
   }));
   await deps.vault.add(tx, vault, late);
   await addPlannedTasks(deps, tx, task.request_id, { isLate: true });
+  await advanceSoon(deps, tx, task.request_id);
 }
-
-/** Kinds that a vendor's record carries because somebody typed them in, which proves nothing about whose they are. */
-const contactKinds: readonly Identifier['kind'][] = ['email', 'phone'];
 
 function isKnown(vault: OpenVault, identifier: Identifier): boolean {
   return vault.identifiers.some((known) => known.kind === identifier.kind && known.value === identifier.value);
@@ -178,13 +177,7 @@ async function underWay(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault: O
 }
 
 /** Carries out a verdict on a task whose lease ends here. */
-async function apply(
-  deps: OrchestrationDeps,
-  tx: Tx,
-  task: TaskRow,
-  verdict: Verdict,
-  change: TaskChange,
-): Promise<void> {
+async function apply(deps: OrchestrationDeps, tx: Tx, task: TaskRow, verdict: Verdict, change: TaskChange): Promise<void> {
   const now = deps.clock.now();
   const trx = tablesOf<OrchestrationTables>(tx);
   const released: TaskChange = { ...change, lease_until: null };

@@ -8,6 +8,7 @@ import { lockRequest, moveRequest, type RequestCore, type RequestTables } from '
 import { plainIdentifier } from './plain-identifier.ts';
 import { addPlannedTasks } from './plan-request.ts';
 import type { OrchestrationDeps } from './deps.ts';
+import { contactKinds, doubtful } from './domain/doubt.ts';
 
 /** Rounds of look-ups after which a person looks at what is found: somebody known under so many names in a chain is likely more than one. */
 const roundsMax = 8;
@@ -75,14 +76,6 @@ async function throughMapping(deps: OrchestrationDeps, vault: OpenVault): Promis
   const confidence = ownKinds.some((kind) => values(kind) > 1) ? doubtful : 1;
   return closure.identifiers.map((each) => ({ ...each, foundBy: 'mapping', confidence }));
 }
-
-/** What may be somebody else's. A plan with one such identifier waits for approval. */
-const doubtful = 0.5;
-/**
- * An address or number that a vendor's record merely carries was typed in by somebody, and may be somebody else's. The company's identity map
- * is trusted with them where the source has verified the person.
- */
-const contactKinds: readonly IdentifierKind[] = ['email', 'phone'];
 
 async function throughConnections(deps: OrchestrationDeps, request: RequestCore, vault: OpenVault): Promise<readonly NewIdentifier[]> {
   const signal = AbortSignal.timeout(roundMs);
