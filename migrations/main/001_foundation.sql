@@ -173,8 +173,6 @@ CREATE TABLE task (
   -- Tasks that must be settled first.
   after uuid[] NOT NULL DEFAULT '{}',
   seen_here boolean NOT NULL,
-  legal_basis text,
-  retain_until timestamptz,
   counts jsonb NOT NULL DEFAULT '{}',
   residue jsonb NOT NULL DEFAULT '[]',
   proof jsonb NOT NULL DEFAULT '{}',
@@ -244,7 +242,6 @@ CREATE TABLE manual_task (
   task_id uuid REFERENCES task (id),
   reason_code text NOT NULL,
   opened_at timestamptz NOT NULL,
-  alerted_at timestamptz,
   remind_at timestamptz,
   settled_at timestamptz,
   settled_by text,

@@ -1,9 +1,9 @@
 import type { ErrorCode } from '../../contract/errors.ts';
-import { formatId, type TaskId } from '../../contract/ids.ts';
-import { isoTime } from '../../platform/clock.ts';
+import type { TaskId } from '../../contract/ids.ts';
 import { tablesOf, type Tx } from '../../platform/db/database.ts';
 import type { ConfiguredConnection } from '../connections/index.ts';
 import { executingStatuses, findRequest, type RequestTables } from '../requests/index.ts';
+import { aboutTask } from './about-task.ts';
 import { advanceSoon } from './advance-soon.ts';
 import type { OrchestrationDeps } from './deps.ts';
 import { taskRun } from './jobs.ts';
@@ -81,14 +81,8 @@ export async function claimStep(deps: OrchestrationDeps, taskId: TaskId): Promis
     const started = await startAttempt(trx, task, { step, now: new Date(now), leaseMs, wakeAt: new Date(now + leaseMs), windowEndsAt });
     if (step === 'erase' && task.dispatched_at === null) {
       await deps.record(tx, {
+        ...aboutTask(task, now),
         type: 'task.started',
-        at: isoTime(now),
-        actor: { role: 'system' },
-        request_id: formatId('request', task.request_id),
-        task_id: formatId('task', task.id),
-        system: task.connection,
-        connector: task.connector,
-        action: task.action,
         identifiers: [{ kind: task.identifier_kind, commitment: task.commitment }],
       });
     }

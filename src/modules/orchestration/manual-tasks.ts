@@ -7,8 +7,9 @@ import { newId } from '../../platform/ids.ts';
 import { findRequest, type RequestTables } from '../requests/index.ts';
 import type { OrchestrationDeps } from './deps.ts';
 import { taskRun } from './jobs.ts';
-import { lockTask, updateTask, type TaskRow } from './task-store.ts';
+import { lockTask, updateTask } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
+import { aboutTask, type NamedTask } from './about-task.ts';
 import { advanceSoon } from './advance-soon.ts';
 
 /** How a person ends a manual task: the system is tried again, was done by hand, or is left out on purpose. */
@@ -49,29 +50,15 @@ export async function openManualTask(
       task_id: about.taskId,
       reason_code: about.code,
       opened_at: new Date(now),
-      alerted_at: new Date(now),
       remind_at: new Date(now + remindMs),
     })
     .execute();
   await deps.notify(tx, { requestId: about.requestId, template: 'dpo_manual_task', recipient: 'dpo', occasion: id });
 }
 
-/** What escalating needs to know of a task. */
-export type EscalatedTask = Pick<TaskRow, 'id' | 'request_id' | 'connection' | 'connector' | 'action'>;
-
 /** Gives a task that stands as `manual` to a person, with its audit entry, in the caller's transaction. */
-export async function escalateTask(deps: OrchestrationDeps, tx: Tx, task: EscalatedTask, code: ErrorCode): Promise<void> {
-  await deps.record(tx, {
-    type: 'task.escalated',
-    at: isoTime(deps.clock.now()),
-    actor: { role: 'system' },
-    request_id: formatId('request', task.request_id),
-    task_id: formatId('task', task.id),
-    system: task.connection,
-    connector: task.connector,
-    action: task.action,
-    error_code: code,
-  });
+export async function escalateTask(deps: OrchestrationDeps, tx: Tx, task: NamedTask, code: ErrorCode): Promise<void> {
+  await deps.record(tx, { ...aboutTask(task, deps.clock.now()), type: 'task.escalated', error_code: code });
   await openManualTask(deps, tx, { requestId: task.request_id, taskId: task.id, code });
 }
 

@@ -1,12 +1,11 @@
 import type { ConfirmResult, EraseResult, Json } from '../../connector-kit/index.ts';
-import type { AuditEntry } from '../../contract/audit-entry.ts';
 import { formatId } from '../../contract/ids.ts';
 import type { Identifier } from '../../contract/identifiers.ts';
 import { backoffMs } from '../../platform/backoff.ts';
-import { isoTime } from '../../platform/clock.ts';
 import { tablesOf, type Tx } from '../../platform/db/database.ts';
 import type { Failure } from '../../platform/failure.ts';
 import type { NewIdentifier, OpenVault } from '../identity/index.ts';
+import { aboutTask } from './about-task.ts';
 import { advanceSoon } from './advance-soon.ts';
 import type { ClaimedStep } from './claim-step.ts';
 import type { OrchestrationDeps } from './deps.ts';
@@ -47,7 +46,7 @@ export async function recordFailure(deps: OrchestrationDeps, claimed: ClaimedSte
       windowPassed: windowPassed(task, now),
       waitMs: retryWaitMs(deps, task.attempt, failure),
     });
-    await deps.record(tx, { ...about(task, now), type: 'task.attempt_failed', error_code: failure.code, attempt: claimed.number });
+    await deps.record(tx, { ...aboutTask(task, now), type: 'task.attempt_failed', error_code: failure.code, attempt: claimed.number });
     await apply(deps, tx, task, verdict, { error_code: failure.code });
   });
   const { task } = claimed;
@@ -81,7 +80,7 @@ async function recordErase(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault
     case 'wait':
       if (result.vendorJob !== undefined && result.vendorJob !== task.vendor_job) {
         change.vendor_job = result.vendorJob;
-        await deps.record(tx, { ...about(task, now), type: 'task.vendor_job', vendor_job: result.vendorJob });
+        await deps.record(tx, { ...aboutTask(task, now), type: 'task.vendor_job', vendor_job: result.vendorJob });
       }
       if (windowPassed(task, now)) {
         await apply(deps, tx, task, { to: 'manual', code: 'TASK_WINDOW_PASSED' }, change);
@@ -99,7 +98,7 @@ async function recordErase(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault
       if (result.vendorJob !== undefined) change.vendor_job = result.vendorJob;
       if (result.revisitAt !== undefined) change.revisit_at = new Date(result.revisitAt);
       await deps.record(tx, {
-        ...about(task, now),
+        ...aboutTask(task, now),
         type: 'task.reported',
         outcome: result.outcome,
         counts: result.counts,
@@ -129,9 +128,9 @@ async function recordConfirm(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vau
   });
   if (verdict.to === 'confirming' && windowPassed(task, now)) verdict = { to: 'manual', code: 'TASK_WINDOW_PASSED', confirmation: 'unconfirmed' };
   if (result.state === 'present') {
-    await deps.record(tx, { ...about(task, now), type: 'task.still_present', attempt: task.confirm_count + 1 });
+    await deps.record(tx, { ...aboutTask(task, now), type: 'task.still_present', attempt: task.confirm_count + 1 });
   } else if (verdict.to === 'settled') {
-    await deps.record(tx, { ...about(task, now), type: 'task.confirmed', ...(verdict.confirmation === null ? {} : { confirmation: verdict.confirmation }) });
+    await deps.record(tx, { ...aboutTask(task, now), type: 'task.confirmed', ...(verdict.confirmation === null ? {} : { confirmation: verdict.confirmation }) });
   }
   const change: TaskChange = { attempt: 0, error_code: null };
   if (verdict.to === 'confirming' && verdict.countsConfirm === true) change.confirm_count = task.confirm_count + 1;
@@ -205,7 +204,7 @@ async function apply(deps: OrchestrationDeps, tx: Tx, task: TaskRow, verdict: Ve
         ...(revisitAt === undefined || revisitAt === null ? {} : { revisit_at: new Date(revisitAt) }),
       });
       await deps.record(tx, {
-        ...about(task, now),
+        ...aboutTask(task, now),
         type: 'task.settled',
         outcome: verdict.outcome,
         ...(verdict.confirmation === null ? {} : { confirmation: verdict.confirmation }),
@@ -232,17 +231,6 @@ function windowPassed(task: TaskRow, now: number): boolean {
   return task.window_ends_at !== null && task.window_ends_at.getTime() <= now;
 }
 
-function about(task: TaskRow, now: number): Pick<AuditEntry, 'at' | 'actor' | 'request_id' | 'task_id' | 'system' | 'connector' | 'action'> {
-  return {
-    at: isoTime(now),
-    actor: { role: 'system' },
-    request_id: formatId('request', task.request_id),
-    task_id: formatId('task', task.id),
-    system: task.connection,
-    connector: task.connector,
-    action: task.action,
-  };
-}
 
 /** The wait before the next attempt, in milliseconds. What somebody asked for is kept, with a tenth of it as jitter. */
 function retryWaitMs(deps: Pick<OrchestrationDeps, 'random'>, attempt: number, failure: Failure): number {

@@ -28,8 +28,6 @@ export interface OrchestrationTables {
     confirmation: Optional<Confirmation>;
     after: WithDefault<TaskId[]>;
     seen_here: boolean;
-    legal_basis: Optional<string>;
-    retain_until: OptionalTime;
     counts: Document<Counts>;
     residue: Document<readonly Residue[]>;
     proof: Document<Record<string, string | number | boolean>>;
@@ -78,7 +76,6 @@ export interface OrchestrationTables {
     task_id: TaskId | null;
     reason_code: ErrorCode;
     opened_at: Date;
-    alerted_at: OptionalTime;
     remind_at: OptionalTime;
     settled_at: OptionalTime;
     settled_by: Optional<string>;

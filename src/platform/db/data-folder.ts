@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { systemClock } from '../clock.ts';
 import { Failure } from '../failure.ts';
 
 /** How often the holder of a folder shows that it lives. */
@@ -29,7 +30,7 @@ export function lockDataFolder(folder: string): () => void {
     }
   }
   const beat = setInterval(() => {
-    const seconds = performance.timeOrigin / 1000 + performance.now() / 1000;
+    const seconds = systemClock.now() / 1000;
     utimesSync(path, seconds, seconds);
   }, beatMs);
   beat.unref();
@@ -41,9 +42,8 @@ export function lockDataFolder(folder: string): () => void {
 
 function isHeld(path: string): boolean {
   const match = /^(\d+) (.+)\n$/u.exec(readFileSync(path, 'utf8'));
-  const now = performance.timeOrigin + performance.now();
   // Not written whole yet, or from elsewhere: only time tells.
-  if (match === null || match[2] !== hostname()) return now - statSync(path).mtimeMs < staleMs;
+  if (match === null || match[2] !== hostname()) return systemClock.now() - statSync(path).mtimeMs < staleMs;
   const pid = Number(match[1]);
   // The id is ours again after a restart of the same container.
   if (pid === process.pid) return false;
