@@ -1,12 +1,27 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { networkTransport, type Transport } from './connector-kit/index.ts';
 import { connectors } from './connectors/registry.ts';
 import type { Identifier, IdentifierKind } from './contract/identifiers.ts';
 import type { RequestId, TaskId } from './contract/ids.ts';
 import { createAuthenticate, guardRoutes, type ApiKey } from './modules/access/index.ts';
 import { auditVerify, createAudit, type Audit, type AuditAlert } from './modules/audit/index.ts';
 import { checkConnections, createConnections, registerConnectionRoutes, type Connections } from './modules/connections/index.ts';
-import { createMapping, createSuppressionLedger, createVault, createVerification, normalise, type Mapping, type SuppressionLedger } from './modules/identity/index.ts';
+import {
+  createMapping,
+  createMasterKeyRotation,
+  createSuppressionLedger,
+  createVault,
+  createVaultWipe,
+  createVerification,
+  isNewInstallation,
+  keysRewrap,
+  normalise,
+  registerKeyRoutes,
+  vaultWipe,
+  type Mapping,
+  type SuppressionLedger,
+} from './modules/identity/index.ts';
 import { createAcceptRequest, createReplaySweep, createSources, createVerifySubject, registerIntakeRoutes, replaySweep } from './modules/intake/index.ts';
 import { checkMailConfig, codeOccasion, createMailer, createNotificationSender, createNotify, notificationSend, notificationSweep } from './modules/notifications/index.ts';
 import {
@@ -15,6 +30,7 @@ import {
   createRunTask,
   freeLeases,
   registerOrchestrationRoutes,
+  resumeAfterKey,
   sweep,
   sweepDue,
   taskRun,
@@ -29,8 +45,8 @@ import { isoTime, systemClock, type Clock } from './platform/clock.ts';
 import type { ConfigDocument } from './platform/config/document.ts';
 import { processSecretSources, resolveSecret, type SecretSources } from './platform/config/load.ts';
 import type { Settings } from './platform/config/settings.ts';
-import { createLocalKeyProvider, readMasterKeyFile, type KeyProvider } from './platform/crypto/key-provider.ts';
-import { loadSystemKeys } from './platform/crypto/system-keys.ts';
+import { ensureMasterKeyFile, readMasterKeyFile, readMasterKeys, type KeyProvider } from './platform/crypto/key-provider.ts';
+import { createChangingKey, loadSystemKeys } from './platform/crypto/system-keys.ts';
 import { lockDataFolder } from './platform/db/data-folder.ts';
 import type { Database } from './platform/db/database.ts';
 import { openEmbedded } from './platform/db/embedded.ts';
@@ -38,7 +54,7 @@ import { migrate } from './platform/db/migrate.ts';
 import { openPostgres } from './platform/db/postgres.ts';
 import { Failure } from './platform/failure.ts';
 import { registerHealthRoutes } from './platform/http/health.ts';
-import { createHttpServer } from './platform/http/server.ts';
+import { createHttpServer, type HttpServer } from './platform/http/server.ts';
 import { startJobs } from './platform/jobs/jobs.ts';
 import type { Log } from './platform/log.ts';
 import { systemRandom, type Random } from './platform/random.ts';
@@ -61,6 +77,19 @@ export interface CompositionOptions {
   readonly secrets?: SecretSources;
   /** Called at the named boundaries of the main job; tests kill the process there. */
   readonly boundary?: (name: BoundaryName) => void;
+  /** The edges of the process, where a simulation stands in for the world. */
+  readonly edges?: Partial<Edges>;
+}
+
+/** Where a process touches what is outside of it. */
+export interface Edges {
+  readonly openDatabases: (settings: Settings, log: Log) => Promise<Databases>;
+  readonly startJobs: typeof startJobs;
+  /** Carries the calls to the vendors. */
+  readonly transport: Transport;
+  readonly createMailer: typeof createMailer;
+  /** Lets the HTTP server be reached, and gives its URL. */
+  readonly listen: (app: HttpServer, settings: Settings) => Promise<string>;
 }
 
 /** A running process. */
@@ -85,10 +114,19 @@ export interface Quittance {
 const stopGraceMs = 30_000;
 const hourMs = 3_600_000;
 
-interface Databases {
+/** The two databases of a process. */
+export interface Databases {
   readonly main: Database;
   readonly audit: Database;
   readonly close: () => Promise<void>;
+}
+
+/** Listens on a socket. */
+async function listen(app: HttpServer, settings: Settings): Promise<string> {
+  await app.listen({ host: settings.host, port: settings.port });
+  const address = app.server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : settings.port;
+  return `http://${settings.host}:${port}`;
 }
 
 async function openDatabases(settings: Settings, log: Log): Promise<Databases> {
@@ -112,13 +150,16 @@ async function openDatabases(settings: Settings, log: Log): Promise<Databases> {
   };
 }
 
-function keyProviderOf(settings: Settings): KeyProvider {
-  if (settings.masterKey !== undefined) return createLocalKeyProvider(Buffer.from(settings.masterKey.reveal(), 'base64'));
-  if (settings.masterKeyFile !== undefined) return createLocalKeyProvider(readMasterKeyFile(settings.masterKeyFile, false));
+/** The master keys. One is made, in the data folder, for a new embedded installation alone: to an old one a fresh key would be of no use. */
+function keyProviderOf(settings: Settings, isNew: boolean): KeyProvider {
+  if (settings.masterKey !== undefined) return readMasterKeys(settings.masterKey.reveal());
+  if (settings.masterKeyFile !== undefined) return readMasterKeyFile(settings.masterKeyFile);
   if (settings.databaseUrl !== undefined) {
     throw new Failure('CONFIG_INVALID', 'With PostgreSQL set QUITTANCE_MASTER_KEY or QUITTANCE_MASTER_KEY_FILE: all processes need the same key (`openssl rand -base64 32` makes one)');
   }
-  return createLocalKeyProvider(readMasterKeyFile(join(settings.dataDir, 'master.key'), true));
+  const path = join(settings.dataDir, 'master.key');
+  if (isNew) ensureMasterKeyFile(path);
+  return readMasterKeyFile(path);
 }
 
 /** The operator key of an embedded server, in a file that only its owner can read; made at the first start. */
@@ -160,17 +201,18 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
   checkMailConfig(config);
   checkLaw(config.requests.default_law, '/requests/default_law');
   if (config.mail === undefined || config.controller.dpo === undefined) log.warn('nobody is alerted when something waits for a person: set /mail and /controller/dpo');
-  const databases = await openDatabases(settings, log);
+  const edges: Edges = { openDatabases, startJobs, transport: networkTransport, createMailer, listen, ...options.edges };
+  const databases = await edges.openDatabases(settings, log);
   const stops: (() => Promise<void>)[] = [databases.close];
   try {
     const { main: database } = databases;
     await migrate(database, 'main');
     await migrate(databases.audit, 'audit');
-    const keyProvider = keyProviderOf(settings);
+    const keyProvider = keyProviderOf(settings, await isNewInstallation(database));
     const systemKeys = await loadSystemKeys(database, keyProvider);
     const runs = (service: ServiceName): boolean => services.includes(service);
-    const kinds = [requestAdvance, taskRun, sweep, notificationSend, notificationSweep, replaySweep, auditVerify];
-    const jobs = await startJobs(database, kinds, log, { schedules: runs('scheduler'), supervises: runs('scheduler') });
+    const kinds = [requestAdvance, taskRun, sweep, notificationSend, notificationSweep, replaySweep, vaultWipe, keysRewrap, auditVerify];
+    const jobs = await edges.startJobs(database, kinds, log, { schedules: runs('scheduler'), supervises: runs('scheduler') });
 
     const notify = createNotify({ clock, jobs });
     // Once a day for each finding: ids and codes, as everything that leaves for the officer.
@@ -179,11 +221,13 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
       const occasion = `${alert.kind}:${finding}:${isoTime(clock.now()).slice(0, 10)}`;
       return database.transaction((tx) => notify(tx, { requestId: null, template: 'dpo_audit_alert', recipient: 'dpo', occasion }));
     };
-    const audit = await createAudit({ database, auditDatabase: databases.audit, systemKeys, clock, jobs, log, config: config.audit, onAlert: alertOfficer });
+    const audit = await createAudit({ database, auditDatabase: databases.audit, signingKey: createChangingKey(database, keyProvider, 'audit-signing'), clock, jobs, log, config: config.audit, onAlert: alertOfficer });
     // Stopped in this order: first the work, then the writer of the log, which carries what the work recorded last.
     if (runs('worker')) stops.unshift(await audit.startWriter());
     stops.unshift(() => jobs.stop(stopGraceMs));
     const record = audit.record;
+    const rotation = createMasterKeyRotation({ database, keyProvider, clock, log, jobs, record });
+    await rotation.warnOfMissing();
     const vault = createVault({ database, keyProvider, systemKeys, clock });
     const mapping = createMapping({ database, systemKeys, defaultCountry: config.identity.default_country });
     const suppression = createSuppressionLedger({ database, systemKeys, clock });
@@ -195,7 +239,7 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
       codeAttempts: config.identity.code_attempts,
       sendCode: (tx, requestId, number) => notify(tx, { requestId, template: 'verification_code', recipient: 'subject', occasion: codeOccasion(number) }),
     });
-    const connections = await createConnections({ database, clock, secrets, connectors, record, onResumed: (tx, name) => wakeConnection({ clock, jobs }, tx, name), windowHours: config.requests.window_hours }, config.connections);
+    const connections = await createConnections({ database, clock, secrets, connectors, transport: edges.transport, record, onResumed: (tx, name) => wakeConnection({ clock, jobs }, tx, name), windowHours: config.requests.window_hours }, config.connections);
     const facts = createNoticeFacts(database);
     const sender = createNotificationSender({
       database,
@@ -204,7 +248,7 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
       jobs,
       vault,
       record,
-      mailer: config.mail === undefined ? undefined : createMailer({ smtpUrl: new Secret(resolveSecret(config.mail.smtp_url, '/mail/smtp_url', secrets)), from: config.mail.from }, log),
+      mailer: config.mail === undefined ? undefined : edges.createMailer({ smtpUrl: new Secret(resolveSecret(config.mail.smtp_url, '/mail/smtp_url', secrets)), from: config.mail.from }, log),
       sender: { name: config.controller.name, contact: config.controller.contact },
       dpo: config.controller.dpo,
       codeMinutes: config.identity.code_minutes,
@@ -246,14 +290,18 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
       await jobs.work(notificationSend, (data) => sender.send(data['notification_id'] ?? ''));
       await jobs.work(notificationSweep, sender.sweep);
       await jobs.work(replaySweep, createReplaySweep({ database, clock }));
+      await jobs.work(vaultWipe, createVaultWipe({ database, log }));
+      await jobs.work(keysRewrap, async (_data, signal) => log.info(await rotation.rewrap(signal), 'keys were brought under the current master key'));
       await jobs.work(sweep, async () => void (await sweepDue(orchestration)));
       if (database.kind === 'embedded') await sender.recover();
       await sweepDue(orchestration, { lateMs: 0 });
+      await resumeAfterKey(orchestration);
     }
     if (runs('scheduler')) {
       await jobs.schedule(sweep, '* * * * *');
       await jobs.schedule(notificationSweep, '* * * * *');
       await jobs.schedule(replaySweep, '17 3 * * *');
+      await jobs.schedule(vaultWipe, '47 3 * * *');
       await jobs.schedule(auditVerify, '17 3 * * 0');
     }
 
@@ -294,12 +342,10 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
       registerOrchestrationRoutes(app, orchestration, authenticate);
       registerConnectionRoutes(app, { connections, authenticate });
       audit.registerRoutes(app, authenticate);
+      registerKeyRoutes(app, { rotation, authenticate });
       registerHealthRoutes(app, database, databases.audit);
-      await app.listen({ host: settings.host, port: settings.port });
+      url = await edges.listen(app, settings);
       stops.unshift(() => app.close());
-      const address = app.server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : settings.port;
-      url = `http://${settings.host}:${port}`;
     }
     return {
       url,

@@ -16,6 +16,11 @@ const misuse = 2;
 export async function main(arguments_: readonly string[]): Promise<void> {
   const settings = readSettings(process.env);
   const log = createLog(settings.logLevel);
+  // Printed by Node, an error would show its message and all that hangs on it, which may quote a person.
+  process.on('uncaughtException', (error: unknown) => {
+    log.fatal({ err: error }, 'ended by a bug');
+    process.exit(failed);
+  });
   const services = readServices(arguments_);
   const quittance = await compose({ settings, config: loadConfig(settings.configPath), services, log });
   log.info({ services, url: quittance.url }, 'started');

@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { errorTable } from '../src/contract/errors.ts';
-import { taskLife } from '../src/modules/orchestration/index.ts';
-import { laws, requestLife } from '../src/modules/requests/index.ts';
+import { requestLife, taskLife, type Life } from '../src/contract/life.ts';
+import { laws } from '../src/modules/requests/index.ts';
 import { documentSchema } from '../src/platform/config/document.ts';
 import { describeSettings } from '../src/platform/config/settings.ts';
 
@@ -61,24 +61,46 @@ function errorReference(): string {
 }
 
 function lifeReference(): string {
-  const diagram = (life: Readonly<Record<string, readonly string[]>>): string[] => [
-    '```mermaid',
-    'stateDiagram-v2',
-    ...Object.entries(life).flatMap(([from, to]) => to.map((each) => `  ${from} --> ${each}`)),
-    '```',
-  ];
+  const show = <State extends string>(life: Life<State>): string[] => {
+    const states = Object.keys(life) as State[];
+    const moves = states.flatMap((from) =>
+      states.flatMap((to) => {
+        const exit = life[from].exits[to];
+        return exit === undefined ? [] : [{ from, to, by: exit.by.join(', '), when: exit.when }];
+      }),
+    );
+    return [
+      '```mermaid',
+      'stateDiagram-v2',
+      ...states.flatMap((state) => (life[state].begins === true ? [`  [*] --> ${state}`] : [])),
+      ...moves.map(({ from, to, by }) => `  ${from} --> ${to}: ${by}`),
+      ...states.flatMap((state) => (life[state].ends === true ? [`  ${state} --> [*]`] : [])),
+      '```',
+      '',
+      '| state | means |',
+      '|---|---|',
+      ...states.map((state) => `| \`${state}\` | ${life[state].means} |`),
+      '',
+      '| from | to | moved by | when |',
+      '|---|---|---|---|',
+      ...moves.map(({ from, to, by, when }) => `| \`${from}\` | \`${to}\` | ${by} | ${when} |`),
+    ];
+  };
   return [
     '# The life of a request and of a task',
     '',
     generated,
     '',
-    'From `src/modules/requests/domain/life.ts`:',
+    'From `src/contract/life.ts`. A move that is not here is refused by what writes it. Every state that is not an end has a next wake-up in its row,',
+    'or an open manual task; `test/life` walks through every interleaving on a small plan.',
     '',
-    ...diagram(requestLife),
+    '## A request',
     '',
-    'From `src/modules/orchestration/domain/erasure-outcome.ts`:',
+    ...show(requestLife),
     '',
-    ...diagram(taskLife),
+    '## A task',
+    '',
+    ...show(taskLife),
     '',
   ].join('\n');
 }

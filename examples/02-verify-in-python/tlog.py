@@ -59,16 +59,20 @@ _KEY_NAME = re.compile(r"[^\s+\x00-\x1f\x7f-\x9f]{1,256}")
 
 
 class Key:
-    """A verifier key `name+id+base64`. Split at the first two plus signs only: base64 may hold more."""
+    """A verifier key `name+id+base64`, split at the first two plus signs only: base64 may hold more. `until N` behind it: retired at N rows."""
 
     def __init__(self, text):
-        parts = text.strip().split("+", 2)
+        text, until, last = text.strip().partition(" until ")
+        self.last_size = decimal(last) if until else None
+        if until and self.last_size is None:
+            raise Refused("key-format", "Behind until there is no number of rows")
+        parts = text.split("+", 2)
         typed = from_base64(parts[2]) if len(parts) == 3 else None
         if typed is None or len(typed) != 33 or not _KEY_NAME.fullmatch(parts[0]):
             raise Refused("key-format", "The verifier key is not valid")
         if typed[0] not in (1, 4):
             raise Refused("key-format", "The verifier key is of an unknown type")
-        self.name, self.id, self.text = parts[0], parts[1], text.strip()
+        self.name, self.id, self.text = parts[0], parts[1], text
         self.witness, self.public = typed[0] == 4, typed[1:]
         if sha256(self.name.encode() + b"\n" + typed)[:4].hex() != self.id:
             raise Refused("key-format", "The verifier key's id does not belong to its name and key")
@@ -80,6 +84,12 @@ class Key:
             return False
         time = int.from_bytes(signature[:8], "big")
         return ed25519.verify(self.public, f"cosignature/v1\ntime {time}\n{text}".encode(), signature[8:])
+
+
+def signature_ids(note):
+    """Gives name and key id of each signature line of a note that open_note accepts."""
+    lines = note[note.rfind("\n\n") + 2 : -1].split("\n")
+    return [(parts[1], from_base64(parts[2])[:4].hex()) for parts in (line.split(" ") for line in lines)]
 
 
 def open_note(note, keys):
@@ -126,10 +136,14 @@ class Checkpoint:
         self.origin, self.size, self.root = lines[0], size, root
         if origin is not None and self.origin != origin:
             raise Refused("origin", f"The checkpoint is of the log {self.origin}, not of {origin}")
-        self.signed_by = [key for key in signed_by if not key.witness and key.name == self.origin]
+        own = [key for key in signed_by if not key.witness and key.name == self.origin]
+        self.signed_by = [key for key in own if key.last_size is None or self.size <= key.last_size]
         self.witnessed_by = [key for key in signed_by if key.witness]
-        if not self.signed_by:
+        self.signers = [name_id[1] for name_id in signature_ids(note) if name_id[0] == self.origin]
+        if not own:
             raise Refused("signature", f"No trusted key of the log {self.origin} has signed its checkpoint")
+        if not self.signed_by:
+            raise Refused("retired", f"The checkpoint over {self.size} rows was signed by a key alone that was retired before")
 
 
 def parse_proof(text):

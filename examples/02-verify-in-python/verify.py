@@ -206,8 +206,12 @@ def verify_certificate(data, keys, origin=None):
         check_disclosure(value["disclosure"], statement)
     rest = canonical({name: each for name, each in value.items() if name != "seal"})
     sealed = f"{FORMAT}\n{base64.b64encode(sha256(rest.encode())).decode()}\n"
-    sealers = [key for key in head.signed_by if key.id == seal[:4].hex()]
-    if not sealers or not sealers[0].verifies(sealed, seal[4:]):
+    parts = [seal[at : at + 68] for at in range(0, len(seal), 68)]
+    ids = [part[:4].hex() for part in parts]
+    if any(len(part) != 68 for part in parts) or len(set(ids)) < len(ids) or not set(ids) <= set(head.signers):
+        raise Refused("seal", "The seal was made by another key than the signed head")
+    sealers = [(key, part) for key in head.signed_by for part in parts if key.id == part[:4].hex()]
+    if not sealers or not all(key.verifies(sealed, part[4:]) for key, part in sealers):
         raise Refused("seal", "The seal does not hold: something in the certificate was changed")
     grade = "witnessed" if head.witnessed_by else "signed_head"
     return {"ok": True, "grade": grade, "request": statement["request"]["reference"], "verdict": statement["verdict"], "issued_at": entry["at"]}

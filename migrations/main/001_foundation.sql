@@ -63,6 +63,10 @@ CREATE TABLE request_key (
   destroyed_at timestamptz,
   CONSTRAINT request_key_destroyed CHECK ((wrapped IS NULL) = (destroyed_at IS NOT NULL))
 );
+-- The planner's statistics keep samples of a column's values, also of keys that were destroyed since.
+ALTER TABLE request_key ALTER COLUMN wrapped SET STATISTICS 0;
+-- Which keys are under which master key: counted by its operators, and walked through when they are brought under another.
+CREATE INDEX request_key_wrapped ON request_key (master_key_id, request_id) WHERE wrapped IS NOT NULL;
 
 -- The identity vault. Personal data is here, in task.cursor and work_item (vendors' names of the person's objects), and in identity_mapping,
 -- and nowhere else; always sealed.
@@ -106,6 +110,7 @@ CREATE TABLE identity_mapping (
   PRIMARY KEY (row_id, kind, lookup)
 );
 CREATE INDEX identity_mapping_lookup ON identity_mapping (lookup);
+ALTER TABLE identity_mapping ALTER COLUMN sealed SET STATISTICS 0;
 
 -- Who was erased, as keyed hashes: for restores, imports and new sign-ups.
 CREATE TABLE suppression (

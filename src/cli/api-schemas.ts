@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { confirmationSchema, countsSchema, outcomeSchema, requestStatusSchema, residueSchema, verdictSchema } from '../contract/outcomes.ts';
+import { confirmationSchema, countsSchema, outcomeSchema, requestStatusSchema, residueSchema, taskStatusSchema, verdictSchema } from '../contract/outcomes.ts';
 
 const identifierSchema = z.object({ kind: z.string(), commitment: z.string() });
 
@@ -28,7 +28,7 @@ export const taskSchema = z.object({
   system: z.string(),
   identifier: identifierSchema,
   action: z.string(),
-  status: z.enum(['waiting', 'erasing', 'confirming', 'settled', 'manual']),
+  status: taskStatusSchema,
   outcome: outcomeSchema.nullable(),
   confirmation: confirmationSchema.nullable(),
   counts: countsSchema,
@@ -101,3 +101,24 @@ export const auditResultSchema = z.object({
   message: z.string().optional(),
   seq: z.int().optional(),
 });
+
+/** Which master key wraps how much. */
+export const keysSchema = z.object({
+  master_keys: z.array(z.object({ id: z.string(), role: z.enum(['current', 'other', 'not_configured']), request_keys: z.int(), system_keys: z.int() })),
+});
+/** A master key, as far as the command line shows it. */
+export type MasterKey = z.infer<typeof keysSchema>['master_keys'][number];
+
+/** A key of the audit log. */
+export const logKeySchema = z.object({
+  id: z.string(),
+  state: z.enum(['announced', 'current', 'leaving', 'retired']),
+  verifier_key: z.string(),
+  signs_until: z.string().nullable(),
+  last_size: z.int().nullable(),
+});
+/** A key of the audit log. */
+export type LogKey = z.infer<typeof logKeySchema>;
+
+/** The keys of the audit log. */
+export const logKeyListSchema = z.object({ items: z.array(logKeySchema) });

@@ -11,6 +11,9 @@ import { command as connectionResume } from './commands/connection/resume/comman
 import { command as connectionSuspend } from './commands/connection/suspend/command.ts';
 import { command as connectorCheck } from './commands/connector/check/command.ts';
 import { command as connectorList } from './commands/connector/list/command.ts';
+import { command as keysRotate } from './commands/keys/rotate/command.ts';
+import { command as keysRotateLogKey } from './commands/keys/rotate-log-key/command.ts';
+import { command as keysStatus } from './commands/keys/status/command.ts';
 import { command as manualTaskList } from './commands/manual-task/list/command.ts';
 import { command as manualTaskSettle } from './commands/manual-task/settle/command.ts';
 import { command as mappingImport } from './commands/mapping/import/command.ts';
@@ -48,6 +51,7 @@ const routes = {
   manualTask: buildRouteMap({ routes: { list: manualTaskList, settle: manualTaskSettle }, docs: { brief: 'See and settle what waits for a person' } }),
   certificate: buildRouteMap({ routes: { verify: certificateVerify, save: certificateSave }, docs: { brief: 'Save certificates, and verify them offline' } }),
   audit: buildRouteMap({ routes: { verify: auditVerify, export: auditExport }, docs: { brief: 'Verify and export the audit log' } }),
+  keys: buildRouteMap({ routes: { status: keysStatus, rotate: keysRotate, rotateLogKey: keysRotateLogKey }, docs: { brief: 'See and rotate the master key and the audit log’s key' } }),
   connector: buildRouteMap({ routes: { list: connectorList, check: connectorCheck }, docs: { brief: 'See the connectors in use and check that they reach their vendors' } }),
   connection: buildRouteMap({ routes: { list: connectionList, suspend: connectionSuspend, resume: connectionResume }, docs: { brief: 'See, suspend and resume configured connections' } }),
   suppression: buildRouteMap({ routes: { check: suppressionCheck }, docs: { brief: 'Find people who were erased, in a restore or an import' } }),

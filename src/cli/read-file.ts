@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { parseVerifierKey } from '../verify/index.ts';
+import { parseTrustedKey } from '../verify/index.ts';
 import { CommandError } from './command-error.ts';
 import { exitCodes } from './context.ts';
 
@@ -14,10 +14,10 @@ export async function readFileOrExplain(path: string): Promise<Buffer> {
   }
 }
 
-/** Reads a file of verifier keys (`name+id+base64`), one a line. Fails where a line is none, since a key left out would look like a forgery. */
+/** Reads a file of verifier keys (`name+id+base64`, of a retired one followed by `until <rows>`), one a line. Fails where a line is none, since a key left out would look like a forgery. */
 export async function readKeyFile(path: string): Promise<readonly string[]> {
   const lines = (await readFileOrExplain(path)).toString('utf8').split('\n').map((line) => line.trim()).filter((line) => line !== '');
-  const bad = lines.find((line) => !parseVerifierKey(line).ok);
+  const bad = lines.find((line) => !parseTrustedKey(line).ok);
   if (lines.length === 0 || bad !== undefined) {
     throw new CommandError(exitCodes.misuse, `${path} is not a file of public log keys (one name+id+base64 a line); the server gives its own at /.well-known/quittance-log-key`);
   }

@@ -14,10 +14,29 @@ export interface GuardOptions {
   readonly signal: AbortSignal;
   /** Waits for a place in the connection's rate limit, or throws `VENDOR_RATE_LIMITED`. */
   readonly acquire: () => Promise<void>;
+  /** Carries the call; the network when absent. */
+  readonly transport?: Transport;
+}
+
+/** Carries one call to a vendor and answers as soon as the head of its answer is there; follows no redirect. */
+export type Transport = (url: URL, init: UndiciRequestInit) => Promise<TransportAnswer>;
+
+/** What a call was answered with. */
+export interface TransportAnswer {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: Iterable<[string, string]>;
+  readonly body: ReadableStream<Uint8Array> | null;
 }
 
 /** One pool for all connections of a process: keep-alive saves a TLS handshake per call. */
 const agent = new Agent({ keepAliveTimeout: 30_000, connections: 64 });
+
+/** The network. */
+export const networkTransport: Transport = async (url, init) => {
+  const answer = await undiciFetch(url, { ...init, dispatcher: agent });
+  return { status: answer.status, statusText: answer.statusText, headers: answer.headers, body: answer.body as ReadableStream<Uint8Array> | null };
+};
 
 /**
  * Makes the `fetch` that a connector is given. It never follows a redirect, since following one could delete somebody else's data
@@ -25,6 +44,7 @@ const agent = new Agent({ keepAliveTimeout: 30_000, connections: 64 });
  */
 export function createGuardedFetch(options: GuardOptions): typeof globalThis.fetch {
   const allowed = new Set(options.egress.map((origin) => new URL(origin).origin));
+  const transport = options.transport ?? networkTransport;
   const guarded = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
     const url = new URL(typeof input === 'string' ? input : input instanceof URL ? input.href : input.url);
     if (!allowed.has(url.origin)) throw new Failure('EGRESS_FORBIDDEN', `The host ${url.host} is not on the connector's egress list`);
@@ -32,8 +52,8 @@ export function createGuardedFetch(options: GuardOptions): typeof globalThis.fet
     const timeout = AbortSignal.timeout(options.timeoutMs);
     const signals = [timeout, options.signal, ...(init?.signal === null || init?.signal === undefined ? [] : [init.signal])];
     try {
-      const answer = await undiciFetch(url, { ...(init as unknown as UndiciRequestInit), redirect: 'manual', dispatcher: agent, signal: AbortSignal.any(signals) });
-      const body = await readBounded(answer.body as ReadableStream<Uint8Array> | null);
+      const answer = await transport(url, { ...(init as unknown as UndiciRequestInit), redirect: 'manual', signal: AbortSignal.any(signals) });
+      const body = await readBounded(answer.body);
       const empty = answer.status === 204 || answer.status === 205 || answer.status === 304;
       const response = new Response(empty ? null : body, { status: answer.status, statusText: answer.statusText, headers: [...answer.headers] });
       Object.defineProperty(response, 'url', { value: url.href });

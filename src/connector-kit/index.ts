@@ -15,6 +15,6 @@ export type {
   WorkItem,
   Worklist,
 } from './connector.ts';
-export { createGuardedFetch, type GuardOptions } from './guarded-fetch.ts';
+export { createGuardedFetch, networkTransport, type GuardOptions, type Transport, type TransportAnswer } from './guarded-fetch.ts';
 export { parseRetryAfter, vendorFailure } from './vendor-failure.ts';
 export { Failure } from '../platform/failure.ts';

@@ -42,8 +42,12 @@ export const auditTypes = [
   'certificate.issued',
   'connection.suspended',
   'connection.resumed',
+  'keys.rotation_started',
+  'keys.rewrapped',
   'log.created',
+  'log.key_announced',
   'log.key_used',
+  'log.key_retired',
   'log.verified',
 ] as const;
 
@@ -83,6 +87,8 @@ export const auditEntrySchema = z.strictObject({
   attempt: z.int().nonnegative().optional(),
   template: code.optional(),
   statement_hash: hex32.optional(),
+  /** SHA-256 of the text of a key of the log, `name+id+base64`. */
+  key_hash: hex32.optional(),
   config_hash: hex32.optional(),
 });
 /** One entry of the audit log, without `seq` and `prev`. */

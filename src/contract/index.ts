@@ -2,6 +2,7 @@ export { auditEntrySchema, auditTypes, proofSchema, type AuditEntry } from './au
 export { errorTable, type ErrorCode, type ErrorRow, type Retry } from './errors.ts';
 export { formatId, idPrefixes, parseId, type Id, type IdentifierId, type IdKind, type ManualTaskId, type RequestId, type TaskId } from './ids.ts';
 export { identifierKindSchema, type Identifier, type IdentifierKind } from './identifiers.ts';
+export { endsOf, mayFollow, requestLife, taskLife, type Exit, type Life, type LifeState, type Mover } from './life.ts';
 export {
   confirmationSchema,
   countsSchema,
@@ -10,6 +11,7 @@ export {
   requestStatusSchema,
   residueSchema,
   rightSchema,
+  taskStatusSchema,
   verdictSchema,
   type Confirmation,
   type Counts,
@@ -18,5 +20,6 @@ export {
   type RequestStatus,
   type Residue,
   type Right,
+  type TaskStatus,
   type Verdict,
 } from './outcomes.ts';

@@ -42,7 +42,7 @@ export const verdictSchema = z.enum(['fulfilled', 'fulfilled_with_retention', 'p
 /** How a closed request ended. */
 export type Verdict = z.infer<typeof verdictSchema>;
 
-/** Where a request stands in its life; the moves between are in the requests module's `domain/life.ts`. */
+/** Where a request stands in its life; the moves between are in `life.ts`. */
 export const requestStatusSchema = z.enum([
   'received',
   'verifying',
@@ -60,6 +60,11 @@ export const requestStatusSchema = z.enum([
 ]);
 /** Where a request stands in its life. */
 export type RequestStatus = z.infer<typeof requestStatusSchema>;
+
+/** Where a task stands in its life; the moves between are in `life.ts`. */
+export const taskStatusSchema = z.enum(['waiting', 'erasing', 'confirming', 'settled', 'manual']);
+/** Where a task stands in its life. */
+export type TaskStatus = z.infer<typeof taskStatusSchema>;
 
 /** Something of the person that stays in a system, why, and until when (ISO 8601, absent when no end is known). */
 export const residueSchema = z.strictObject({

@@ -26,10 +26,16 @@ export function describeError(thrown: unknown): Record<string, unknown> {
   }
   if (!(thrown instanceof Error)) return { name: typeof thrown };
   const code = (thrown as { code?: unknown }).code;
-  const frames = (thrown.stack ?? '')
+  return { name: thrown.name, ...(typeof code === 'string' && /^\w{1,64}$/u.test(code) ? { code } : {}), frames: framesOf(thrown) };
+}
+
+/** Where an error was thrown. The stack begins with the message, whose own lines may look like frames: it is cut off first. */
+function framesOf(error: Error): readonly string[] {
+  const stack = error.stack ?? '';
+  const at = stack.indexOf(error.message);
+  return (at < 0 ? '' : stack.slice(at + error.message.length))
     .split('\n')
     .filter((line) => line.startsWith('    at '))
     .slice(0, 8)
     .map((line) => line.trim());
-  return { name: thrown.name, ...(typeof code === 'string' ? { code } : {}), frames };
 }

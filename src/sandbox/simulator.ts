@@ -67,11 +67,11 @@ export interface VendorDefinition {
   readonly reset: () => void;
 }
 
-/** A vendor simulator listening on a loopback port. */
-export interface Simulator {
+/** A vendor simulator: its routes, what it holds, and what it is told to do wrong. */
+export interface SimulatorCore {
   readonly vendor: string;
-  readonly url: string;
-  readonly port: number;
+  /** Its HTTP server, which listens only when started. */
+  readonly app: FastifyInstance;
   readonly effects: readonly Effect[];
   readonly calls: readonly Call[];
   readonly seed: (data: unknown) => unknown;
@@ -81,6 +81,12 @@ export interface Simulator {
   /** Moves the simulator's clock forward. */
   readonly advance: (ms: number) => void;
   readonly reset: () => void;
+}
+
+/** A vendor simulator listening on a loopback port. */
+export interface Simulator extends SimulatorCore {
+  readonly url: string;
+  readonly port: number;
   readonly close: () => Promise<void>;
 }
 
@@ -95,16 +101,16 @@ const playing = Symbol('fault');
 type Marked = FastifyRequest & { [playing]?: Fault };
 
 /**
- * Starts a vendor simulator on 127.0.0.1 and answers when it listens.
+ * Makes a vendor simulator that listens nowhere yet; `time` is its clock, moved by `advance`.
  * Besides the vendor's routes it serves `/_sandbox/{seed,dump,effects,calls,faults,clock,reset}` for tests in other processes.
  */
-export async function startSimulator(definition: VendorDefinition, options: { port?: number } = {}): Promise<Simulator> {
+export function createSimulator(definition: VendorDefinition, time: () => number = Date.now): SimulatorCore {
   const app = Fastify({ logger: false, forceCloseConnections: true, bodyLimit: 8 * 1024 * 1024, routerOptions: { maxParamLength: 1024 } });
   const effects: Effect[] = [];
   const calls: Call[] = [];
   const faults: ActiveFault[] = [];
   let skewMs = 0;
-  const now = (): number => Date.now() + skewMs;
+  const now = (): number => time() + skewMs;
 
   const take = (request: FastifyRequest, kinds: (kind: Fault['kind']) => boolean): Fault | undefined => {
     const match = faults.find(
@@ -201,13 +207,9 @@ export async function startSimulator(definition: VendorDefinition, options: { po
     effect: (type, object) => void effects.push({ at: now(), type, object }),
     lies: (request) => take(request, (kind) => kind === 'lie') !== undefined,
   });
-  await app.listen({ host: '127.0.0.1', port: options.port ?? 0 });
-  const address = app.server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
   return {
     vendor: definition.vendor,
-    url: `http://127.0.0.1:${port}`,
-    port,
+    app,
     effects,
     calls,
     seed: definition.seed,
@@ -218,6 +220,20 @@ export async function startSimulator(definition: VendorDefinition, options: { po
       skewMs += ms;
     },
     reset,
+  };
+}
+
+/** Starts a vendor simulator on 127.0.0.1 and answers when it listens. */
+export async function startSimulator(definition: VendorDefinition, options: { port?: number } = {}): Promise<Simulator> {
+  const core = createSimulator(definition);
+  const { app } = core;
+  await app.listen({ host: '127.0.0.1', port: options.port ?? 0 });
+  const address = app.server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  return {
+    ...core,
+    url: `http://127.0.0.1:${port}`,
+    port,
     close: async () => {
       app.server.closeAllConnections();
       await app.close();

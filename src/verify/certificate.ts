@@ -5,7 +5,7 @@ import { openCheckpoint, type OpenedCheckpoint } from './checkpoint.ts';
 import { parseEntry } from './entry.ts';
 import { gradeOf, readKeys, type ProofGrade, type Trust } from './heads.ts';
 import { leafHash, sha256, verifyInclusion } from './merkle.ts';
-import { verifySignature, type NoteSigner, type VerifierKey } from './note.ts';
+import { parseNote, verifySignature, type NoteSigner } from './note.ts';
 import { refuse, type Checked, type Refusal } from './result.ts';
 import { parseStatement, type Statement } from './statement.ts';
 import { parseTlogProof } from './tlog-proof.ts';
@@ -54,8 +54,14 @@ function sealText(canonical: string): string {
   return `${certificateFormat}\n${sha256(canonical).toString('base64')}\n`;
 }
 
-/** Gives the bytes of a certificate: canonical JSON and a newline, sealed by the log's key so that no byte of it can change. */
-export function formatCertificate(parts: CertificateParts, signer: NoteSigner): Buffer {
+/** A key id and an Ed25519 signature: what each signer adds to the seal. */
+const sealBytes = 4 + 64;
+
+/**
+ * Gives the bytes of a certificate: canonical JSON and a newline, sealed by the log's key so that no byte of it can change. While a new key
+ * takes over from an old one both seal, and whoever has either can verify.
+ */
+export function formatCertificate(parts: CertificateParts, ...signers: readonly NoteSigner[]): Buffer {
   const body = {
     format: certificateFormat,
     statement: parts.statement,
@@ -67,7 +73,9 @@ export function formatCertificate(parts: CertificateParts, signer: NoteSigner): 
   };
   const canonical = canonicalJson(body);
   if (canonical === undefined) throw new RangeError('A certificate holds integers, well-formed text and plain keys only');
-  return Buffer.from(`${canonicalJson({ ...body, seal: signer.sign(sealText(canonical)) })}\n`, 'utf8');
+  const text = sealText(canonical);
+  const seal = Buffer.concat(signers.map((signer) => Buffer.from(signer.sign(text), 'base64'))).toString('base64');
+  return Buffer.from(`${canonicalJson({ ...body, seal })}\n`, 'utf8');
 }
 
 /** Whom the verifier trusts, and what the certificate must be. */
@@ -119,15 +127,15 @@ function readEnvelope(bytes: Uint8Array): Checked<Envelope> {
   if (typeof proof !== 'string' || typeof policy !== 'string') return refuse('format', 'The certificate has no proof or no policy');
   const leafBytes = typeof leaf === 'string' ? decodeBase64(leaf) : undefined;
   if (leafBytes === undefined) return refuse('leaf', 'The leaf is not base64');
-  const sealBytes = typeof seal === 'string' ? decodeBase64(seal) : undefined;
-  if (sealBytes === undefined) return refuse('seal', 'The seal is not base64');
+  const sealed = typeof seal === 'string' ? decodeBase64(seal) : undefined;
+  if (sealed === undefined) return refuse('seal', 'The seal is not base64');
   const tokens: Buffer[] = [];
   for (const each of Array.isArray(timestamps) ? (timestamps as readonly unknown[]) : [undefined]) {
     const token = typeof each === 'string' ? decodeBase64(each) : undefined;
     if (token === undefined) return refuse('timestamp', 'A time-stamp is not base64');
     tokens.push(token);
   }
-  return { ok: true, fields, leaf: leafBytes, proof, policy, timestamps: tokens, seal: sealBytes };
+  return { ok: true, fields, leaf: leafBytes, proof, policy, timestamps: tokens, seal: sealed };
 }
 
 const badDisclosure = (why: string): Refusal => refuse('disclosure', `The disclosure ${why}`);
@@ -149,13 +157,28 @@ function checkDisclosure(value: unknown, statement: Statement): Checked<{ readon
   return { ok: true, disclosure: value as Disclosure };
 }
 
-function checkSeal(envelope: Envelope, keys: readonly VerifierKey[]): Refusal | undefined {
+/**
+ * Checks the seal of every key that is trusted, of which there must be one. Each part of it must be by a key that signed the head as well, and
+ * each key's stands once, so that no part can be passed off as a stranger's and go unchecked.
+ */
+function checkSeal(envelope: Envelope, note: string, opened: OpenedCheckpoint): Refusal | undefined {
   const { seal: _seal, ...rest } = envelope.fields;
   const text = sealText(canonicalJson(rest) ?? '');
-  const id = envelope.seal.toString('hex', 0, 4);
-  const key = keys.find((each) => each.id === id);
-  if (key === undefined) return refuse('seal', 'The seal was made by another key than the signed head');
-  return verifySignature(key, text, envelope.seal.subarray(4)) ? undefined : refuse('seal', 'The seal does not hold: something in the certificate was changed');
+  const parsed = parseNote(note);
+  const signers = parsed.ok ? parsed.signatures.flatMap((line) => (line.name === opened.checkpoint.origin ? [line.id] : [])) : [];
+  const checked = new Set<string>();
+  let isHeld = false;
+  for (let at = 0; at < envelope.seal.length; at += sealBytes) {
+    const part = envelope.seal.subarray(at, at + sealBytes);
+    const id = part.toString('hex', 0, 4);
+    if (part.length !== sealBytes || checked.has(id) || !signers.includes(id)) return refuse('seal', 'The seal was made by another key than the signed head');
+    checked.add(id);
+    const key = opened.signedBy.find((each) => each.id === id);
+    if (key === undefined) continue;
+    if (!verifySignature(key, text, part.subarray(4))) return refuse('seal', 'The seal does not hold: something in the certificate was changed');
+    isHeld = true;
+  }
+  return isHeld ? undefined : refuse('seal', 'The seal was made by another key than the one that is trusted');
 }
 
 function checkLeaf(envelope: Envelope, statement: Statement, index: number, opened: OpenedCheckpoint): Checked<{ readonly issuedAt: string }> {
@@ -203,7 +226,7 @@ export function verifyCertificate(bytes: Uint8Array, options: CertificateVerific
   if (!graded.ok) return graded;
   const disclosed = checkDisclosure(envelope.fields['disclosure'], statement);
   if (!disclosed.ok) return disclosed;
-  const unsealed = checkSeal(envelope, opened.signedBy);
+  const unsealed = checkSeal(envelope, note, opened);
   if (unsealed !== undefined) return unsealed;
   return {
     ok: true,

@@ -15,9 +15,9 @@ export function formatCheckpoint(checkpoint: Checkpoint): string {
   return `${checkpoint.origin}\n${checkpoint.size}\n${checkpoint.root.toString('base64')}\n`;
 }
 
-/** Signs a checkpoint. The signer's name is the log's origin. */
-export function signCheckpoint(checkpoint: Checkpoint, signer: NoteSigner): string {
-  return signNote(formatCheckpoint(checkpoint), signer);
+/** Signs a checkpoint. The signers' name is the log's origin. */
+export function signCheckpoint(checkpoint: Checkpoint, ...signers: readonly NoteSigner[]): string {
+  return signNote(formatCheckpoint(checkpoint), ...signers);
 }
 
 /** Reads an unsigned decimal without leading zeros up to 2^53 - 1, or answers undefined. */
@@ -51,7 +51,8 @@ export interface OpenedCheckpoint {
 
 /**
  * Verifies a signed checkpoint against trusted keys. A key of the log must have signed it under the log's own name, so that a key that is
- * trusted for one log cannot speak for another. Witness keys count only as witnesses.
+ * trusted for one log cannot speak for another, and no larger head than the last of a key that was retired, so that such a key, should it
+ * leak later, cannot sign new ones. Witness keys count only as witnesses.
  */
 export function openCheckpoint(note: string, keys: readonly VerifierKey[], origin?: string): Checked<OpenedCheckpoint> {
   const opened = openNote(note, keys);
@@ -62,7 +63,12 @@ export function openCheckpoint(note: string, keys: readonly VerifierKey[], origi
   if (origin !== undefined && checkpoint.origin !== origin) {
     return refuse('origin', `The checkpoint is of the log ${checkpoint.origin}, not of ${origin}`);
   }
-  const signedBy = opened.signedBy.filter((key) => key.role === 'log' && key.name === checkpoint.origin);
-  if (signedBy.length === 0) return refuse('signature', `No trusted key of the log ${checkpoint.origin} has signed its checkpoint`);
+  const signers = opened.signedBy.filter((key) => key.role === 'log' && key.name === checkpoint.origin);
+  const signedBy = signers.filter((key) => key.lastSize === undefined || checkpoint.size <= key.lastSize);
+  const [retired] = signers;
+  if (retired === undefined) return refuse('signature', `No trusted key of the log ${checkpoint.origin} has signed its checkpoint`);
+  if (signedBy.length === 0) {
+    return refuse('retired', `The checkpoint over ${checkpoint.size} rows was signed by the key ${retired.id} alone, whose last head covers ${retired.lastSize ?? 0}: it was retired`);
+  }
   return { ok: true, checkpoint, signedBy, witnessedBy: opened.signedBy.filter((key) => key.role === 'witness') };
 }

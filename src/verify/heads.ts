@@ -1,4 +1,4 @@
-import { openCheckpoint, type OpenedCheckpoint } from './checkpoint.ts';
+import { openCheckpoint, parseDecimal, type OpenedCheckpoint } from './checkpoint.ts';
 import { sha256 } from './merkle.ts';
 import { parseVerifierKey, type VerifierKey } from './note.ts';
 import { refuse, type Checked } from './result.ts';
@@ -22,7 +22,7 @@ export interface SignedHead {
 
 /** Whom the verifier trusts, and how much it asks for. */
 export interface Trust {
-  /** Verifier keys of the log, and of witnesses where there are some: `name+id+base64`. Old keys stay in the list. */
+  /** Verifier keys of the log, and of witnesses where there are some, as `parseTrustedKey` reads them. Old keys stay in the list. */
   readonly keys: readonly string[];
   /** How many witnesses must have cosigned a head for the grade `witnessed`; 1 unless given. */
   readonly witnessQuorum?: number;
@@ -35,11 +35,29 @@ export interface VerifiedHead extends OpenedCheckpoint {
   readonly grade: ProofGrade;
 }
 
+/** What stands between a retired key and the number of rows that its last head covers. */
+const untilSign = ' until ';
+
+/** Reads a line of a key file: `name+id+base64`, or for a key of a log that was retired `name+id+base64 until <rows of its last head>`. */
+export function parseTrustedKey(text: string): Checked<{ readonly key: VerifierKey }> {
+  const [keyText = '', untilText, ...more] = text.trim().split(untilSign);
+  const parsed = parseVerifierKey(keyText);
+  if (!parsed.ok || (untilText === undefined && more.length === 0)) return parsed;
+  const lastSize = parseDecimal(untilText ?? '');
+  if (lastSize === undefined || more.length > 0) return refuse('key-format', 'The verifier key is not valid: behind "until" stands a number of rows');
+  return { ok: true, key: { ...parsed.key, lastSize } };
+}
+
+/** Gives the line of a key file. */
+export function formatTrustedKey(keyText: string, lastSize?: number): string {
+  return lastSize === undefined ? keyText : `${keyText}${untilSign}${lastSize}`;
+}
+
 /** Reads the trusted keys; one that cannot be read refuses them all, since a key silently left out would look like a forgery. */
 export function readKeys(texts: readonly string[]): Checked<{ readonly keys: readonly VerifierKey[] }> {
   const keys: VerifierKey[] = [];
   for (const text of texts) {
-    const parsed = parseVerifierKey(text.trim());
+    const parsed = parseTrustedKey(text);
     if (!parsed.ok) return parsed;
     keys.push(parsed.key);
   }

@@ -14,7 +14,7 @@ export {
 export { formatCheckpoint, openCheckpoint, parseCheckpoint, signCheckpoint, type Checkpoint, type OpenedCheckpoint } from './checkpoint.ts';
 export { firstPrev, parseEntry, type AuditEntryHead } from './entry.ts';
 export { verifyFolder, type FileReader, type FolderVerification } from './folder.ts';
-export { verifyHeads, type ProofGrade, type SignedHead, type TimestampCheck, type Trust, type VerifiedHead } from './heads.ts';
+export { formatTrustedKey, parseTrustedKey, readKeys, verifyHeads, type ProofGrade, type SignedHead, type TimestampCheck, type Trust, type VerifiedHead } from './heads.ts';
 export { verifyLog, type LogRow, type LogVerification, type LogVerified, type VerifiedPrefix } from './log.ts';
 export {
   createFrontier,

@@ -1,4 +1,5 @@
 import { parseEntry, firstPrev, type AuditEntryHead } from './entry.ts';
+import { createHeadCursor } from './head-cursor.ts';
 import { verifyHeads, type ProofGrade, type SignedHead, type Trust, type VerifiedHead } from './heads.ts';
 import { createFrontier, leafHash, type Frontier, type TreeNode } from './merkle.ts';
 import { refuse, type Checked, type Refusal } from './result.ts';
@@ -27,6 +28,8 @@ export interface LogVerification {
   /** The rows by ascending `seq`, in batches of any size, from the start or from where `from` ends. */
   readonly rows: AsyncIterable<readonly LogRow[]> | Iterable<readonly LogRow[]>;
   readonly heads: readonly SignedHead[];
+  /** Heads besides, by ascending size, in batches of any size: for the many that a log has stored. */
+  readonly storedHeads?: AsyncIterable<readonly SignedHead[]>;
   readonly trust: Trust;
   readonly from?: VerifiedPrefix;
   /** How many rows the operational database says there must be: at least those delivered, at most those ever recorded. */
@@ -111,8 +114,7 @@ function startWalk(input: LogVerification, heads: readonly VerifiedHead[]): Chec
   }
 }
 
-function checkEnd(input: LogVerification, size: number, heads: readonly VerifiedHead[], firstUnsignedAt: string | undefined): Refusal | undefined {
-  const beyond = heads.find((head) => head.checkpoint.size > size);
+function checkEnd(input: LogVerification, size: number, beyond: VerifiedHead | undefined, signedSize: number, firstUnsignedAt: string | undefined): Refusal | undefined {
   if (beyond !== undefined) {
     const kept = beyond.source === 'exported' ? 'exported' : 'stored';
     return refuse('truncated', `The log ends after ${size} rows, and a ${kept} head was signed over ${beyond.checkpoint.size}: its end was cut off`, size);
@@ -125,7 +127,7 @@ function checkEnd(input: LogVerification, size: number, heads: readonly Verified
     return refuse('count', `The log has ${size} rows, and only ${expected.atMost} were ever recorded`, expected.atMost);
   }
   if (headAge !== undefined && firstUnsignedAt !== undefined && headAge.nowMs - Date.parse(firstUnsignedAt) > headAge.maxMs) {
-    return refuse('head-age', `The newest signed head is too old: a row of ${firstUnsignedAt} is not under any`, heads.at(-1)?.checkpoint.size ?? 0);
+    return refuse('head-age', `The newest signed head is too old: a row of ${firstUnsignedAt} is not under any`, signedSize);
   }
   return undefined;
 }
@@ -142,20 +144,26 @@ export async function verifyLog(input: LogVerification): Promise<Checked<LogVeri
   if (!started.ok) return started;
   const { walk } = started;
   const startSize = walk.tree.size();
-  const heads = verified.heads.filter((head) => head.checkpoint.size >= startSize);
-  const signedSize = verified.heads.at(-1)?.checkpoint.size ?? 0;
-  let nextHead = 0;
+  const few = verified.heads.filter((head) => head.checkpoint.size >= startSize);
+  const opened = await createHeadCursor(few, input.storedHeads?.[Symbol.asyncIterator]() ?? [][Symbol.iterator](), input.origin, input.trust);
+  if (!opened.ok) return opened;
+  const { cursor } = opened;
   let goodSize = startSize;
+  /** The last head that the walk has come by, or that was signed over what was verified before. */
+  let lastHead = verified.heads.findLast((head) => head.checkpoint.size < startSize);
   let firstUnsignedAt: string | undefined;
-  const checkHeads = (): Refusal | undefined => {
-    for (let head = heads[nextHead]; head?.checkpoint.size === walk.tree.size(); head = heads[nextHead]) {
-      if (!head.checkpoint.root.equals(walk.tree.root())) return headMismatch(head, goodSize);
-      goodSize = head.checkpoint.size;
-      nextHead += 1;
-    }
-    return undefined;
+  const checkHeads = async (): Promise<Refusal | undefined> => {
+    const here = cursor.next();
+    const [head] = here?.heads ?? [];
+    if (here === undefined || head === undefined) return undefined;
+    if (!here.root.equals(walk.tree.root())) return headMismatch(head, goodSize);
+    goodSize = here.size;
+    lastHead = here.heads.at(-1);
+    firstUnsignedAt = undefined;
+    return cursor.advance();
   };
-  const atStart = checkHeads();
+  const isAtHead = (): boolean => cursor.next()?.size === walk.tree.size();
+  const atStart = isAtHead() ? await checkHeads() : undefined;
   if (atStart !== undefined) return atStart;
   const batches = Symbol.asyncIterator in input.rows ? input.rows[Symbol.asyncIterator]() : input.rows[Symbol.iterator]();
   for (let batch = await batches.next(); batch.done !== true; batch = await batches.next()) {
@@ -167,23 +175,24 @@ export async function verifyLog(input: LogVerification): Promise<Checked<LogVeri
         const more = at + 1 < rows.length ? undefined : await batches.next();
         return blameLink(result, row, rows[at + 1] ?? (more?.done === true ? undefined : more?.value[0]));
       }
-      if (row.seq === signedSize) firstUnsignedAt = result.entry.at;
+      firstUnsignedAt ??= result.entry.at;
       walk.tree.append(result.hash);
       walk.prev = result.hash.toString('hex');
       walk.last = result.hash;
-      const mismatch = checkHeads();
+      const mismatch = isAtHead() ? await checkHeads() : undefined;
       if (mismatch !== undefined) return mismatch;
     }
     input.onProgress?.(walk.tree.size() - startSize);
   }
-  const atEnd = checkEnd(input, walk.tree.size(), heads, firstUnsignedAt);
+  const signedSize = lastHead?.checkpoint.size ?? 0;
+  const atEnd = checkEnd(input, walk.tree.size(), cursor.next()?.heads[0], signedSize, firstUnsignedAt);
   if (atEnd !== undefined) return atEnd;
   return {
     ok: true,
     size: walk.tree.size(),
     root: walk.tree.root(),
     rows: walk.tree.size() - startSize,
-    grade: verified.heads.at(-1)?.grade ?? 'chain',
+    grade: lastHead?.grade ?? 'chain',
     signedSize,
     prefix: { size: walk.tree.size(), hashes: walk.tree.hashes(), lastHash: walk.last },
   };

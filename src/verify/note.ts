@@ -20,6 +20,8 @@ export interface VerifierKey {
   readonly publicKey: KeyObject;
   /** The key as text: `name+id+base64`. */
   readonly text: string;
+  /** For a key of a log that was retired: how many rows its last head covers. What it signs beyond them does not count. */
+  readonly lastSize?: number;
 }
 
 /** A key that signs notes. */
@@ -78,10 +80,10 @@ export function createNoteSigner(name: string, seed: Buffer): NoteSigner {
   };
 }
 
-/** Signs a text, which must end in a newline, as a note with one signature line. */
-export function signNote(text: string, signer: NoteSigner): string {
+/** Signs a text, which must end in a newline, as a note with one signature line for each signer. */
+export function signNote(text: string, ...signers: readonly NoteSigner[]): string {
   if (!text.endsWith('\n')) throw new RangeError('The text of a note ends in a newline');
-  return `${text}\n— ${signer.verifierKey.name} ${signer.sign(text)}\n`;
+  return `${text}\n${signers.map((signer) => `— ${signer.verifierKey.name} ${signer.sign(text)}\n`).join('')}`;
 }
 
 /** One signature line of a note, not yet verified. */

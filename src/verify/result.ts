@@ -15,6 +15,7 @@ export type CheckName =
   | 'key-format'
   | 'origin'
   | 'signature'
+  | 'retired'
   | 'index'
   | 'inclusion'
   | 'policy'

@@ -2,7 +2,7 @@
 export const moduleMayUse: Readonly<Record<string, readonly string[]>> = {
   audit: ['access'],
   access: [],
-  identity: [],
+  identity: ['access'],
   connections: ['access'],
   notifications: ['identity'],
   requests: ['access', 'identity'],

@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import { compose, serviceNames, type Quittance } from '../../src/composition.ts';
 import type { Clock } from '../../src/platform/clock.ts';
 import { readSettings } from '../../src/platform/config/settings.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { startSandbox, type Sandbox } from '../../src/sandbox/index.ts';
+import { sharedPostgres, type DatabaseKind } from './databases.ts';
 import { apiKey, call, eventually, sendWebhook, testConfig, testEnvironment, testFolder, type ConfigChanges } from './quittance.ts';
 
 /** A task as the API shows it. */
@@ -34,6 +36,8 @@ export interface StartOptions {
   readonly logTo?: { readonly write: (line: string) => void };
   /** The folder of one that was stopped, to go on with what it holds. */
   readonly folder?: string;
+  /** The URLs of the two databases of a bench on PostgreSQL; new ones when absent. */
+  readonly databases?: { readonly main: string; readonly audit: string };
   /** For one that the whole file shares; others are stopped after the test that started them, since each takes its share of the processor. */
   readonly isShared?: boolean;
 }
@@ -44,9 +48,20 @@ export interface Bench {
   readonly start: (changes?: ConfigChanges, options?: StartOptions) => Promise<Running>;
 }
 
-/** Sets a test file up: the sandbox before all tests, everything stopped after them. */
-export function useBench(): Bench {
+/** The settings that put a Quittance on databases of its own on PostgreSQL. */
+async function postgresEnvironment(given: StartOptions['databases']): Promise<Readonly<Record<string, string>>> {
+  const server = sharedPostgres();
+  return {
+    QUITTANCE_DATABASE_URL: given?.main ?? (await server.createDatabase('main')),
+    QUITTANCE_AUDIT_DATABASE_URL: given?.audit ?? (await server.createDatabase('audit')),
+    QUITTANCE_MASTER_KEY: randomBytes(32).toString('base64'),
+  };
+}
+
+/** Sets a test file or suite up: the sandbox before all tests, everything stopped after them. On PostgreSQL a folder stands for a pair of databases. */
+export function useBench(kind: DatabaseKind = 'embedded'): Bench {
   let sandbox: Sandbox | undefined;
+  const databasesOf = new Map<string, Readonly<Record<string, string>>>();
   const stops = { test: [] as (() => Promise<void>)[], file: [] as (() => Promise<void>)[] };
   const stopAll = async (some: (() => Promise<void>)[]): Promise<void> => {
     for (const stop of some.splice(0)) await stop();
@@ -73,8 +88,10 @@ export function useBench(): Bench {
     start: async (changes = {}, options = {}) => {
       const folder = options.folder === undefined ? testFolder() : { path: options.folder, remove: () => undefined };
       const environment = testEnvironment(current());
+      const databases = kind === 'embedded' ? {} : (databasesOf.get(folder.path) ?? (await postgresEnvironment(options.databases)));
+      databasesOf.set(folder.path, databases);
       const quittance = await compose({
-        settings: readSettings({ QUITTANCE_DATA_DIR: folder.path, QUITTANCE_PORT: '0' }),
+        settings: readSettings({ QUITTANCE_DATA_DIR: folder.path, QUITTANCE_PORT: '0', ...databases }),
         config: testConfig(current(), changes),
         services: serviceNames,
         log: createLog(options.logLevel ?? 'fatal', options.logTo),

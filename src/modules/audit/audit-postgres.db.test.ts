@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startPostgres, type TestPostgres } from '../../../test/support/postgres.ts';
+import { sharedPostgres } from '../../../test/support/databases.ts';
+import { onlyKey } from '../../../test/support/log-keys.ts';
 import { tablesOf, type Database } from '../../platform/db/database.ts';
-import { migrate } from '../../platform/db/migrate.ts';
 import { openPostgres } from '../../platform/db/postgres.ts';
 import { createNoteSigner } from '../../verify/index.ts';
 import { appendRows, asApplication, claimLog } from './log-store.ts';
@@ -11,22 +11,18 @@ import { recordAuditEntry } from './record-audit-entry.ts';
 
 const signer = createNoteSigner('quittance.example/log/postgres', Buffer.alloc(32, 1));
 
-let server: TestPostgres;
 let main: Database;
 let audit: Database;
 
 beforeAll(async () => {
-  // The login can do no more than make roles and use its databases: the hardening must not need a superuser.
-  server = await startPostgres();
-  main = openPostgres(await server.createDatabase(), () => undefined);
-  audit = openPostgres(await server.createDatabase(), () => undefined);
-  await migrate(main, 'main');
-  await migrate(audit, 'audit');
+  // The login, which ran the migrations too, can do no more than make roles and use its databases: the hardening must not need a superuser.
+  const server = sharedPostgres();
+  main = openPostgres(await server.createDatabase('main'), () => undefined);
+  audit = openPostgres(await server.createDatabase('audit'), () => undefined);
 });
 afterAll(async () => {
   await main.close();
   await audit.close();
-  await server.stop();
 });
 
 const record = (count: number): Promise<void> =>
@@ -38,11 +34,11 @@ const record = (count: number): Promise<void> =>
 
 describe('the audit log on PostgreSQL, as a login without superuser rights', () => {
   it('is appended to, signed, and gone on with by the next process', async () => {
-    const writer = createLogWriter({ main, audit, signer });
+    const writer = createLogWriter({ main, audit, keys: onlyKey(signer) });
     await record(600);
     expect(await writer.flush()).toBe(600);
     expect(await writer.checkpoint()).toMatchObject({ size: 600 });
-    const waiting = createLogWriter({ main, audit, signer });
+    const waiting = createLogWriter({ main, audit, keys: onlyKey(signer) });
     await record(1);
     expect(await waiting.flush()).toBeUndefined();
     await writer.release();

@@ -13,8 +13,8 @@ import {
   sha256,
   verifyCertificate,
   type Disclosure,
-  type NoteSigner,
 } from '../../verify/index.ts';
+import { signersOf, type LogKeys } from './log-keys.ts';
 import { createLevelReader, findLog, newestCheckpoint, rowOfEvent } from './log-store.ts';
 import { insertStatement, newestStatement } from './outbox-store.ts';
 import { recordAuditEntry } from './record-audit-entry.ts';
@@ -24,7 +24,7 @@ import type { AuditLogTables, AuditOutboxTables } from './tables.ts';
 export interface CertificateDeps {
   readonly main: Database;
   readonly audit: Database;
-  readonly signer: NoteSigner;
+  readonly keys: Pick<LogKeys, 'origin' | 'read'>;
   readonly clock: Clock;
 }
 
@@ -61,7 +61,7 @@ export function createCertificateIssuer(deps: CertificateDeps): CertificateIssue
     const kept = await newestStatement(deps.main.read<AuditOutboxTables>(), requestId);
     if (kept === undefined) return undefined;
     const db = deps.audit.read<AuditLogTables>();
-    const origin = deps.signer.verifierKey.name;
+    const { origin } = deps.keys;
     const logId = await findLog(db, origin);
     const row = await rowOfEvent(db, kept.event_id);
     const head = logId === undefined ? undefined : await newestCheckpoint(db, logId);
@@ -69,21 +69,28 @@ export function createCertificateIssuer(deps: CertificateDeps): CertificateIssue
     const hashes = await proveInclusion(row.seq, head.size, createTileReader(createLevelReader(db, logId)));
     const parsed = parseStatement(JSON.parse(kept.statement));
     if (!parsed.ok) throw new Failure('AUDIT_INVALID', `The kept statement of a certificate was changed: ${parsed.message}`);
-    const key = deps.signer.verifierKey.text;
+    // Read after the head: whoever signed it is known. All of them seal, so that whoever trusts one of them can verify.
+    const { signers } = await deps.keys.read();
+    const sealing = signersOf(head.note, signers);
+    const keys = sealing.map((signer) => signer.verifierKey.text);
+    // The newest head is a retired key's: the next one is the present key's, and comes soon.
+    if (sealing.length === 0) return undefined;
     const bytes = formatCertificate(
       {
         statement: parsed.statement,
         leaf: row.entry,
         proof: formatTlogProof({ index: row.seq, hashes, checkpoint: head.note }),
-        policy: `log ${key}\nquorum none\n`,
+        policy: `${keys.map((key) => `log ${key}\n`).join('')}quorum none\n`,
         timestamps: [],
         ...(disclosure === undefined ? {} : { disclosure }),
       },
-      deps.signer,
+      ...sealing,
     );
     // Nothing is handed out that its receiver could not verify.
-    const verified = verifyCertificate(bytes, { keys: [key], origin });
-    if (!verified.ok) throw new Failure('AUDIT_INVALID', `A certificate does not verify (${verified.check}): ${verified.message}`);
+    for (const key of keys) {
+      const verified = verifyCertificate(bytes, { keys: [key], origin });
+      if (!verified.ok) throw new Failure('AUDIT_INVALID', `A certificate does not verify (${verified.check}): ${verified.message}`);
+    }
     return bytes;
   };
   return { request, build };

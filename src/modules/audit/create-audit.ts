@@ -1,16 +1,16 @@
 import type { AuditEntry } from '../../contract/audit-entry.ts';
 import type { Clock } from '../../platform/clock.ts';
-import type { SystemKeys } from '../../platform/crypto/system-keys.ts';
+import type { ChangingKey } from '../../platform/crypto/system-keys.ts';
 import type { Database, Tx } from '../../platform/db/database.ts';
 import { isFailure } from '../../platform/failure.ts';
 import type { HttpServer } from '../../platform/http/server.ts';
 import type { Jobs } from '../../platform/jobs/jobs.ts';
 import { describeError, type Log } from '../../platform/log.ts';
-import { createNoteSigner } from '../../verify/index.ts';
 import type { Authenticate } from '../access/index.ts';
 import { createCertificateIssuer, type CertificateIssuer } from './certificates.ts';
 import { exportLog, type ExportedLog } from './export-log.ts';
 import { auditVerify } from './jobs.ts';
+import { createLogKeys, type LogKeys } from './log-keys.ts';
 import { createLogWriter } from './log-writer.ts';
 import { recordAuditEntry } from './record-audit-entry.ts';
 import { registerAuditRoutes } from './routes.ts';
@@ -22,7 +22,8 @@ export interface AuditDeps {
   /** The operational database, which holds the outbox. */
   readonly database: Database;
   readonly auditDatabase: Database;
-  readonly systemKeys: Pick<SystemKeys, 'get'>;
+  /** Keeps the keys that sign the log. */
+  readonly signingKey: ChangingKey;
   readonly clock: Clock;
   readonly jobs: Pick<Jobs, 'work'>;
   readonly log: Log;
@@ -37,8 +38,7 @@ export interface Audit {
   readonly record: (tx: Tx, entry: AuditEntry) => Promise<void>;
   readonly certificates: CertificateIssuer;
   readonly verification: AuditLogVerification;
-  /** The public key that verifies the log and its certificates: `name+id+base64`. */
-  readonly verifierKey: string;
+  readonly keys: LogKeys;
   /** Appends everything recorded so far and signs a head over it. False when another process is the writer. */
   readonly settle: () => Promise<boolean>;
   readonly exportLog: (folder: string, onProgress?: (rows: number, size: number) => void) => Promise<ExportedLog>;
@@ -50,8 +50,8 @@ export interface Audit {
 /** Makes the audit module of a process. */
 export async function createAudit(deps: AuditDeps): Promise<Audit> {
   const { database: main, auditDatabase: audit, clock, log } = deps;
-  const signer = createNoteSigner(deps.config.origin, deps.systemKeys.get('audit-signing'));
-  const writer = createLogWriter({ main, audit, signer });
+  const keys = createLogKeys({ database: main, signingKey: deps.signingKey, origin: deps.config.origin, clock });
+  const writer = createLogWriter({ main, audit, keys });
   const onAlert = async (alert: AuditAlert): Promise<void> => {
     switch (alert.kind) {
       case 'failed':
@@ -66,21 +66,21 @@ export async function createAudit(deps: AuditDeps): Promise<Audit> {
     }
     await deps.onAlert?.(alert);
   };
-  const verification = createAuditLogVerification({ main, audit, signer, formerKeys: [], writer, clock, onAlert });
+  const verification = createAuditLogVerification({ main, audit, keys, writer, clock, onAlert });
   return {
     record: async (tx, entry) => {
       await recordAuditEntry(tx, entry);
     },
-    certificates: createCertificateIssuer({ main, audit, signer, clock }),
+    certificates: createCertificateIssuer({ main, audit, keys, clock }),
     verification,
-    verifierKey: signer.verifierKey.text,
+    keys,
     settle: async () => {
       const appended = await writer.flush();
       if (appended === undefined) return false;
       await writer.checkpoint();
       return true;
     },
-    exportLog: (folder, onProgress) => exportLog(audit, signer, folder, onProgress),
+    exportLog: (folder, onProgress) => exportLog(audit, keys, folder, onProgress),
     startWriter: async () => {
       await deps.jobs.work(auditVerify, async () => {
         // A log that does not hold is reported by the alert; failing the job would only verify the same damage again and again.
@@ -99,6 +99,6 @@ export async function createAudit(deps: AuditDeps): Promise<Audit> {
       });
       return running.stop;
     },
-    registerRoutes: (app, authenticate) => registerAuditRoutes(app, { main, audit, signer, verification, authenticate }),
+    registerRoutes: (app, authenticate) => registerAuditRoutes(app, { main, audit, keys, verification, authenticate }),
   };
 }

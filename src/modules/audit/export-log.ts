@@ -3,7 +3,8 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Database } from '../../platform/db/database.ts';
 import { Failure } from '../../platform/failure.ts';
-import { tilePath, tilesOfLevel, tileWidth, type NoteSigner } from '../../verify/index.ts';
+import { tilePath, tilesOfLevel, tileWidth } from '../../verify/index.ts';
+import type { LogKeys } from './log-keys.ts';
 import { allCheckpoints, findLog } from './log-store.ts';
 import { createPublishedLog } from './read-published.ts';
 import type { AuditLogTables } from './tables.ts';
@@ -26,8 +27,8 @@ async function writeWhole(path: string, bytes: Uint8Array | string): Promise<voi
  * the very end `checkpoint`, so that an export which was broken off never claims more than is there. Full tiles never change: exporting into
  * the same folder again writes only what is new. Fails with `NOT_FOUND` when no head was signed yet, with `AUDIT_INVALID` when rows are missing.
  */
-export async function exportLog(audit: Database, signer: NoteSigner, folder: string, onProgress?: (rows: number, size: number) => void): Promise<ExportedLog> {
-  const origin = signer.verifierKey.name;
+export async function exportLog(audit: Database, keys: Pick<LogKeys, 'origin' | 'read'>, folder: string, onProgress?: (rows: number, size: number) => void): Promise<ExportedLog> {
+  const { origin } = keys;
   const db = audit.read<AuditLogTables>();
   const logId = await findLog(db, origin);
   const heads = logId === undefined ? [] : await allCheckpoints(db, logId);
@@ -52,7 +53,7 @@ export async function exportLog(audit: Database, signer: NoteSigner, folder: str
   const kept = existsSync(path) ? (await readFile(path, 'utf8')).split('\n').filter((line) => line !== '') : [];
   const lines = new Set([...kept, ...heads.map((each) => JSON.stringify(each.note))]);
   await writeWhole(path, [...lines].map((line) => `${line}\n`).join(''));
-  await writeWhole(join(folder, 'log-key'), `${signer.verifierKey.text}\n`);
+  await writeWhole(join(folder, 'log-key'), (await keys.read()).trusted.map((line) => `${line}\n`).join(''));
   await writeWhole(join(folder, 'checkpoint'), head.note);
   return { size: head.size, tiles: written };
 }

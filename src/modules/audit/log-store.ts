@@ -1,6 +1,6 @@
 import { sql, type Kysely } from 'kysely';
 import { tablesOf, type Database, type Tx } from '../../platform/db/database.ts';
-import type { LevelReader, LogRow } from '../../verify/index.ts';
+import { parseNote, type LevelReader, type LogRow } from '../../verify/index.ts';
 import type { AuditLogTables } from './tables.ts';
 
 type Db = Kysely<AuditLogTables>;
@@ -149,16 +149,38 @@ export async function newestCheckpoint(db: Db, logId: number): Promise<StoredChe
   return row === undefined ? undefined : { size: row.size, root: Buffer.from(row.root), note: row.note };
 }
 
+/** Heads looked through at a time for one key's signature. */
+const headsAtOnce = 100;
+
+/** Gives the size of the largest head that has a signature line of this key id; 0 when none has. Looks from the newest head backwards. */
+export async function lastSizeSignedBy(db: Db, logId: number, keyId: string): Promise<number> {
+  for (let below = Number.MAX_SAFE_INTEGER; ; ) {
+    const rows = await db.selectFrom('audit.checkpoint').select(['size', 'note']).where('log_id', '=', logId).where('size', '<', below).orderBy('size', 'desc').limit(headsAtOnce).execute();
+    for (const { size, note } of rows) {
+      const parsed = parseNote(note);
+      if (parsed.ok && parsed.signatures.some((line) => line.id === keyId)) return size;
+    }
+    const last = rows.at(-1);
+    if (last === undefined) return 0;
+    below = last.size;
+  }
+}
+
 /** Reads all signed heads by ascending size. */
 export async function allCheckpoints(db: Db, logId: number): Promise<readonly StoredCheckpoint[]> {
   const rows = await db.selectFrom('audit.checkpoint').select(['size', 'root', 'note']).where('log_id', '=', logId).orderBy('size').execute();
   return rows.map((row) => ({ size: row.size, root: Buffer.from(row.root), note: row.note }));
 }
 
-/** Reads all hashes of full tiles, as `level:index` to hex. */
-export async function allTileHashes(db: Db, logId: number): Promise<ReadonlyMap<string, string>> {
-  const rows = await db.selectFrom('audit.tile_hash').select(['level', 'index', 'hash']).where('log_id', '=', logId).execute();
-  return new Map(rows.map((row) => [`${row.level}:${row.index}`, Buffer.from(row.hash).toString('hex')]));
+/** Streams the notes of all signed heads over at least `from` rows, by ascending size, in batches. */
+export async function* streamCheckpoints(db: Db, logId: number, from = 0): AsyncGenerator<readonly string[]> {
+  for (let next = from; ; ) {
+    const rows = await db.selectFrom('audit.checkpoint').select(['size', 'note']).where('log_id', '=', logId).where('size', '>=', next).orderBy('size').limit(passRows).execute();
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    yield rows.map((row) => row.note);
+    next = last.size + 1;
+  }
 }
 
 /** Records what a verification found. */

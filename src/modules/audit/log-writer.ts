@@ -15,9 +15,9 @@ import {
   verifyConsistency,
   type Frontier,
   type NodeReader,
-  type NoteSigner,
 } from '../../verify/index.ts';
-import { appendedAmong, appendRows, claimLog, createLevelReader, fencedCodes, keepCheckpoint, lastRow, newestCheckpoint, type Claim, type StoredCheckpoint } from './log-store.ts';
+import type { LogKeys } from './log-keys.ts';
+import { appendedAmong, appendRows, claimLog, createLevelReader, fencedCodes, keepCheckpoint, lastRow, lastSizeSignedBy, newestCheckpoint, rowOfEvent, type Claim, type StoredCheckpoint } from './log-store.ts';
 import { markDelivered, undelivered, type OutboxRow } from './outbox-store.ts';
 import type { AuditLogTables, AuditOutboxTables } from './tables.ts';
 
@@ -27,8 +27,8 @@ export interface LogWriterDeps {
   readonly main: Database;
   /** The audit database. */
   readonly audit: Database;
-  /** Signs checkpoints; its name is the log's origin. */
-  readonly signer: NoteSigner;
+  /** Sign checkpoints; each signed head is an occasion to look whether they change. */
+  readonly keys: Pick<LogKeys, 'origin' | 'read' | 'tend'>;
 }
 
 /** The single writer of the log. */
@@ -37,7 +37,8 @@ export interface LogWriter {
   readonly flush: () => Promise<number | undefined>;
   /**
    * Signs a head over all rows, if there are new ones since the last, and gives the newest head; undefined when another process is the writer
-   * or the log is empty. Fails with `AUDIT_INVALID`, and signs nothing, when the rows no longer continue what was signed before.
+   * or the log is empty. Fails with `AUDIT_INVALID`, and signs nothing, when the rows no longer continue what was signed before. Then sees to
+   * the keys: lets an announced one sign, retires one whose overlap is over.
    */
   readonly checkpoint: () => Promise<StoredCheckpoint | undefined>;
   /** How many rows have no signed head yet. */
@@ -63,20 +64,20 @@ const batchRows = 500;
 const lockKey = (origin: string): bigint => sha256(`quittance audit writer ${origin}`).readBigUInt64BE() >> 1n;
 
 /**
- * Says what is wrong when a tree does not continue a signed head, or undefined. After a change of key the head's signature is another key's,
- * so its kept root is taken as it stands; verification, which knows the former keys, checks the signature.
+ * Says what is wrong when a tree does not continue a signed head, or undefined. Of a head that none of the log's keys signed the kept root is
+ * taken as it stands; verification says what is wrong with its signature.
  */
 async function findBreak(deps: LogWriterDeps, head: StoredCheckpoint, tree: Frontier, read: NodeReader): Promise<string | undefined> {
   const size = tree.size();
   if (size < head.size) return `it ends after ${size} rows, and a head was signed over ${head.size}`;
-  const opened = openCheckpoint(head.note, [deps.signer.verifierKey], deps.signer.verifierKey.name);
+  const opened = openCheckpoint(head.note, (await deps.keys.read()).verifierKeys, deps.keys.origin);
   const signed = opened.ok ? opened.checkpoint : head;
   const continues = signed.size === head.size && verifyConsistency(head.size, size, await proveConsistency(head.size, size, read), signed.root, tree.root());
   return continues ? undefined : `its rows no longer continue the head signed over ${head.size}`;
 }
 
 async function loadState(deps: LogWriterDeps, lock: ExclusiveLock): Promise<WriterState> {
-  const claim = await claimLog(deps.audit, deps.signer.verifierKey.name);
+  const claim = await claimLog(deps.audit, deps.keys.origin);
   const db = deps.audit.read<AuditLogTables>();
   const last = await lastRow(db, claim.logId);
   const size = last?.size ?? 0;
@@ -119,7 +120,7 @@ async function appendBatch(deps: LogWriterDeps, state: WriterState): Promise<{ r
     const hashes: string[] = [];
     const before = state.prev;
     for (const row of fresh) {
-      const entry = placeEntry(row, deps.signer.verifierKey.name, state.tree.size(), state.prev);
+      const entry = placeEntry(row, deps.keys.origin, state.tree.size(), state.prev);
       const hash = leafHash(Buffer.from(entry, 'utf8'));
       state.tree.append(hash);
       state.prev = hash.toString('hex');
@@ -145,11 +146,23 @@ async function signHead(deps: LogWriterDeps, state: WriterState): Promise<Stored
   if (!createFrontier(size, await readWhole(read, size)).root().equals(root)) throw broken('the stored rows are not those that were appended');
   const wrong = head === undefined ? undefined : await findBreak(deps, head, state.tree, read);
   if (wrong !== undefined) throw broken(wrong);
-  const note = signCheckpoint({ origin: deps.signer.verifierKey.name, size, root }, deps.signer);
+  // Read for each head: another process may have changed the keys since the last.
+  const note = signCheckpoint({ origin: deps.keys.origin, size, root }, ...(await deps.keys.read()).signing);
   const next = { size, root, note };
   await keepCheckpoint(deps.audit, state.claim, next);
   state.head = next;
   return next;
+}
+
+async function tendKeys(deps: LogWriterDeps, state: WriterState): Promise<void> {
+  const { head, claim } = state;
+  if (head === undefined) return;
+  const db = deps.audit.read<AuditLogTables>();
+  await deps.keys.tend({
+    head,
+    covers: async (eventId, size) => ((await rowOfEvent(db, eventId))?.seq ?? size) < size,
+    lastSignedBy: async (keyId) => lastSizeSignedBy(db, claim.logId, keyId),
+  });
 }
 
 /**
@@ -168,7 +181,7 @@ export function createLogWriter(deps: LogWriterDeps): LogWriter {
   const acquire = async (): Promise<WriterState | undefined> => {
     if (state?.lock.held() === true) return state;
     await forget();
-    const lock = await deps.audit.tryLock(lockKey(deps.signer.verifierKey.name));
+    const lock = await deps.audit.tryLock(lockKey(deps.keys.origin));
     if (lock === undefined) return undefined;
     try {
       state = await loadState(deps, lock);
@@ -205,7 +218,12 @@ export function createLogWriter(deps: LogWriterDeps): LogWriter {
           if (taken < batchRows) return total;
         }
       }),
-    checkpoint: () => alone((held) => signHead(deps, held)),
+    checkpoint: () =>
+      alone(async (held) => {
+        const head = await signHead(deps, held);
+        await tendKeys(deps, held);
+        return head;
+      }),
     unsigned: () => (state === undefined ? 0 : state.tree.size() - (state.head?.size ?? 0)),
     release: async () => {
       await queue;

@@ -10,10 +10,11 @@ import type { AuditOutboxTables } from './tables.ts';
 const entryBytesAccepted = 64_000;
 
 /**
- * Records an entry in the caller's transaction: it reaches the audit log once, if and only if the transaction commits. Gives its event id.
+ * Records an entry in the caller's transaction: it reaches the audit log once, if and only if the transaction commits. Gives its event id, which is made unless one
+ * is given.
  * An entry that could not be appended later (unknown fields, free text, fractions) throws here, where the bug is, and names no value.
  */
-export async function recordAuditEntry(tx: Tx, entry: AuditEntry): Promise<string> {
+export async function recordAuditEntry(tx: Tx, entry: AuditEntry, eventId: string = newEventId()): Promise<string> {
   const parsed = auditEntrySchema.safeParse(entry);
   if (!parsed.success) {
     const paths = parsed.error.issues.map((issue) => `/${issue.path.join('/')} ${issue.code}`);
@@ -23,7 +24,6 @@ export async function recordAuditEntry(tx: Tx, entry: AuditEntry): Promise<strin
   if (text === undefined || Buffer.byteLength(text) > entryBytesAccepted) {
     throw new Error(`An audit entry of the type ${entry.type} holds a fraction, a broken text, or too much`);
   }
-  const eventId = newEventId();
   const requestId = entry.request_id === undefined ? undefined : parseId('request', entry.request_id);
   await insertOutbox(tablesOf<AuditOutboxTables>(tx), eventId, requestId, text);
   return eventId;

@@ -4,8 +4,10 @@ import { parseId } from '../../contract/ids.ts';
 import { Failure } from '../../platform/failure.ts';
 import type { Database } from '../../platform/db/database.ts';
 import type { HttpServer } from '../../platform/http/server.ts';
-import { parseTilePath, tileWidth, type NoteSigner } from '../../verify/index.ts';
+import { parseTilePath, tileWidth } from '../../verify/index.ts';
 import type { Authenticate } from '../access/index.ts';
+import { registerLogKeyRoutes } from './log-key-routes.ts';
+import type { LogKeys } from './log-keys.ts';
 import { entriesOfRequest } from './outbox-store.ts';
 import { createPublishedLog } from './read-published.ts';
 import type { AuditOutboxTables } from './tables.ts';
@@ -15,7 +17,7 @@ import type { AuditLogVerification } from './verify-audit-log.ts';
 export interface AuditRoutesDeps {
   readonly main: Database;
   readonly audit: Database;
-  readonly signer: NoteSigner;
+  readonly keys: LogKeys;
   readonly verification: AuditLogVerification;
   readonly authenticate: Authenticate;
 }
@@ -32,14 +34,15 @@ const resultSchema = z.object({
 });
 
 /**
- * Registers the routes of the log: `/v1/audit/checkpoint`, `/v1/audit/tile/…` as c2sp.org/tlog-tiles has them, verification on demand, and the
- * public key, which alone is public: entries name requests and vendors' work.
+ * Registers the routes of the log: `/v1/audit/checkpoint`, `/v1/audit/tile/…` as c2sp.org/tlog-tiles has them, verification on demand, its keys, and
+ * their public halves, which alone are public: entries name requests and vendors' work.
  */
 export function registerAuditRoutes(app: HttpServer, deps: AuditRoutesDeps): void {
-  const published = createPublishedLog(deps.audit, deps.signer.verifierKey.name);
-  app.get('/.well-known/quittance-log-key', { schema: { summary: 'Read the key that verifies certificates and the log', tags: ['audit'] } }, async (_request, reply) =>
-    reply.type('text/plain; charset=utf-8').header('cache-control', 'max-age=3600').send(`${deps.signer.verifierKey.text}\n`),
+  const published = createPublishedLog(deps.audit, deps.keys.origin);
+  app.get('/.well-known/quittance-log-key', { schema: { summary: 'Read the keys that verify certificates and the log, one a line, the present one first', tags: ['audit'] } }, async (_request, reply) =>
+    reply.type('text/plain; charset=utf-8').header('cache-control', 'max-age=3600').send((await deps.keys.read()).trusted.map((line) => `${line}\n`).join('')),
   );
+  registerLogKeyRoutes(app, deps);
   app.get('/v1/audit/checkpoint', { schema: { summary: 'Read the newest signed head of the audit log', tags: ['audit'], security } }, async (request, reply) => {
     deps.authenticate(request);
     const head = await published.checkpoint();

@@ -27,6 +27,8 @@ export interface RunningLogWriter {
 const lookMs = 100;
 /** Rows without a signed head after which one is signed at once. */
 const unsignedRowsMax = 1000;
+/** Between looks at whether the keys change, when nothing is signed. */
+const keyLookMs = 60_000;
 /** Between looks at whether the verification has run. */
 const overdueLookMs = 86_400_000;
 /** Between tries while the log cannot be written. */
@@ -48,7 +50,8 @@ export function runLogWriter(deps: RunLogWriterDeps): RunningLogWriter {
       await deps.checkOverdue();
     }
     const unsigned = deps.writer.unsigned();
-    if (unsigned === 0) return;
+    // Also with nothing to sign now and then: a key's overlap may be over.
+    if (unsigned === 0 && now - lastSignedAt < keyLookMs) return;
     if (stopping || unsigned >= unsignedRowsMax || now - lastSignedAt >= deps.checkpointMs) {
       await deps.writer.checkpoint();
       lastSignedAt = now;

@@ -1,3 +1,4 @@
+import type { Kysely } from 'kysely';
 import { isoTime, type Clock } from '../../platform/clock.ts';
 import type { Database } from '../../platform/db/database.ts';
 import { Failure, isFailure } from '../../platform/failure.ts';
@@ -5,16 +6,16 @@ import {
   createTileReader,
   nodesOfRange,
   openCheckpoint,
-  parseVerifierKey,
   verifyLog,
   type Checked,
+  type LevelReader,
   type LogVerified,
-  type NoteSigner,
   type Refusal,
   type SignedHead,
   type VerifiedPrefix,
 } from '../../verify/index.ts';
-import { allCheckpoints, allTileHashes, createLevelReader, findLog, insertVerification, lastVerification, streamRows } from './log-store.ts';
+import type { LogKeys } from './log-keys.ts';
+import { createLevelReader, findLog, insertVerification, lastVerification, streamCheckpoints, streamRows } from './log-store.ts';
 import type { LogWriter } from './log-writer.ts';
 import { countOutbox } from './outbox-store.ts';
 import { recordAuditEntry } from './record-audit-entry.ts';
@@ -24,9 +25,7 @@ import type { AuditLogTables, AuditOutboxTables } from './tables.ts';
 export interface VerifyAuditLogDeps {
   readonly main: Database;
   readonly audit: Database;
-  readonly signer: NoteSigner;
-  /** Verifier keys that signed before the present one. */
-  readonly formerKeys: readonly string[];
+  readonly keys: Pick<LogKeys, 'origin' | 'read'>;
   readonly writer: LogWriter;
   readonly clock: Clock;
   /** Hears of a log that does not hold, and of a verification that did not run; must reach a person. */
@@ -63,11 +62,7 @@ const headAgeMaxMs = 3_600_000;
 const overdueMs = 8 * 86_400_000;
 
 async function readPrefix(deps: VerifyAuditLogDeps, logId: number, note: string): Promise<Checked<{ readonly from: VerifiedPrefix }>> {
-  const keys = [deps.signer.verifierKey.text, ...deps.formerKeys].flatMap((text) => {
-    const parsed = parseVerifierKey(text);
-    return parsed.ok ? [parsed.key] : [];
-  });
-  const opened = openCheckpoint(note, keys, deps.signer.verifierKey.name);
+  const opened = openCheckpoint(note, (await deps.keys.read()).verifierKeys, deps.keys.origin);
   if (!opened.ok) return opened;
   const { size } = opened.checkpoint;
   const level = createLevelReader(deps.audit.read<AuditLogTables>(), logId);
@@ -84,22 +79,18 @@ async function verifyStored(deps: VerifyAuditLogDeps, logId: number, options: Ve
   const main = deps.main.read<AuditOutboxTables>();
   const db = deps.audit.read<AuditLogTables>();
   const before = await countOutbox(main);
-  const stored = await allCheckpoints(db, logId);
   const exported = [...(options.exportedHeads ?? []), ...(options.fromCheckpoint === undefined ? [] : [options.fromCheckpoint])];
-  const heads: SignedHead[] = [
-    ...stored.map(({ note }): SignedHead => ({ note, source: 'stored' })),
-    ...exported.map((note): SignedHead => ({ note, source: 'exported' })),
-  ];
   const prefix = options.fromCheckpoint === undefined ? undefined : await readPrefix(deps, logId, options.fromCheckpoint);
   if (prefix?.ok === false) return prefix;
-  const tiles = new Map<string, string>();
+  const tiles = createTileComparison(createLevelReader(db, logId));
   const verified = await verifyLog({
-    origin: deps.signer.verifierKey.name,
-    rows: streamRows(db, logId, prefix?.from.size),
-    heads,
-    trust: { keys: [deps.signer.verifierKey.text, ...deps.formerKeys] },
+    origin: deps.keys.origin,
+    rows: tiles.beside(streamRows(db, logId, prefix?.from.size)),
+    heads: exported.map((note): SignedHead => ({ note, source: 'exported' })),
+    storedHeads: storedHeads(db, logId, prefix?.from.size),
+    trust: { keys: (await deps.keys.read()).trusted },
     headAge: { nowMs: deps.clock.now(), maxMs: headAgeMaxMs },
-    onTile: (level, index, hash) => tiles.set(`${level}:${index}`, hash.toString('hex')),
+    onTile: tiles.made,
     ...(prefix === undefined ? {} : { from: prefix.from }),
     ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
   });
@@ -109,16 +100,47 @@ async function verifyStored(deps: VerifyAuditLogDeps, logId: number, options: Ve
     const message = `The log has ${verified.size} rows; ${before.delivered} were delivered to it, and ${recorded} were ever recorded`;
     return { ok: false, check: 'count', message, seq: Math.min(verified.size, recorded) };
   }
-  const kept = await allTileHashes(db, logId);
-  for (const [place, hash] of tiles) {
-    if (kept.get(place) !== hash) return { ok: false, check: 'tile', message: `The stored hash of the tile ${place} is not that of the rows below it` };
-  }
+  const wrong = tiles.firstWrong();
+  if (wrong !== undefined) return { ok: false, check: 'tile', message: `The stored hash of the tile ${wrong} is not that of the rows below it` };
   return verified;
+}
+
+async function* storedHeads(db: Kysely<AuditLogTables>, logId: number, from?: number): AsyncGenerator<readonly SignedHead[]> {
+  for await (const notes of streamCheckpoints(db, logId, from)) yield notes.map((note) => ({ note, source: 'stored' }));
+}
+
+/** Compares the tiles that the rows make with those that are stored, a few at a time as the rows stream by. */
+function createTileComparison(readLevel: LevelReader) {
+  let made: { readonly level: number; readonly index: number; readonly hash: Buffer }[] = [];
+  let wrong: string | undefined;
+  const compare = async (): Promise<void> => {
+    const waiting = made;
+    made = [];
+    for (const level of new Set(waiting.map((tile) => tile.level))) {
+      const mine = waiting.filter((tile) => tile.level === level);
+      const first = mine[0]?.index ?? 0;
+      const stored = await readLevel(level, first, mine.length);
+      const bad = mine.find((tile) => stored[tile.index - first]?.equals(tile.hash) !== true);
+      if (bad !== undefined) wrong ??= `${bad.level}:${bad.index}`;
+    }
+  };
+  return {
+    made: (level: number, index: number, hash: Buffer): void => void made.push({ level, index, hash }),
+    /** Passes rows on, and compares what they made when the next are asked for. */
+    beside: async function* beside<Rows>(rows: AsyncIterable<Rows>): AsyncGenerator<Rows> {
+      for await (const batch of rows) {
+        yield batch;
+        await compare();
+      }
+    },
+    /** The first tile that is another than the stored one, as `level:index`. */
+    firstWrong: (): string | undefined => wrong,
+  };
 }
 
 /** Makes the verification of this installation's own log. */
 export function createAuditLogVerification(deps: VerifyAuditLogDeps): AuditLogVerification {
-  const origin = deps.signer.verifierKey.name;
+  const { origin } = deps.keys;
   const run: AuditLogVerification['run'] = async (options = {}) => {
     let unsigned: Failure | undefined;
     try {

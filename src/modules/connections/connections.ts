@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { createGuardedFetch, type Capabilities, type Connection, type Connector, type ConnectorContext } from '../../connector-kit/index.ts';
+import { createGuardedFetch, type Capabilities, type Connection, type Connector, type ConnectorContext, type Transport } from '../../connector-kit/index.ts';
 import type { AuditEntry } from '../../contract/audit-entry.ts';
 import type { TaskId } from '../../contract/ids.ts';
 import { isoTime, type Clock } from '../../platform/clock.ts';
@@ -80,6 +80,8 @@ export interface ConnectionsDeps {
   readonly clock: Clock;
   readonly secrets: SecretSources;
   readonly connectors: Readonly<Record<string, Connector>>;
+  /** Carries the calls; the network when absent. */
+  readonly transport?: Transport;
   readonly record: (tx: Tx, entry: AuditEntry) => Promise<void>;
   /** Wakes what waited for a connection, when it is resumed. */
   readonly onResumed: (tx: Tx, name: string) => Promise<void>;
@@ -230,6 +232,7 @@ function bind(deps: ConnectionsDeps, name: string, config: ConnectionConfig): Co
         egress,
         timeoutMs: config.timeout_seconds * 1000,
         signal,
+        ...(deps.transport === undefined ? {} : { transport: deps.transport }),
         acquire: async () => {
           const decision = await takePlace(deps.database, `connection:${name}`, limit, patienceMs);
           if (!decision.allowed) {

@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { databaseKinds, type DatabaseSource, type SharedDatabase } from '../../../test/support/postgres.ts';
+import { databaseKinds, useDatabase } from '../../../test/support/databases.ts';
 import type { Connector } from '../../connector-kit/index.ts';
 import type { TaskId } from '../../contract/ids.ts';
 import type { Database } from '../../platform/db/database.ts';
-import { migrate } from '../../platform/db/migrate.ts';
 import { createConnections, type Admission, type Connections } from './index.ts';
 
 const never = async (): Promise<never> => {
@@ -42,23 +41,15 @@ async function startProcess(database: Database): Promise<Process> {
 const leaseMs = 30_000;
 const task = (): TaskId => randomUUID() as TaskId;
 
-describe.each(databaseKinds)('connections on the database of kind $kind', ({ start }) => {
-  let source: DatabaseSource;
-  let shared: SharedDatabase;
+describe.each(databaseKinds)('connections on the database of kind $kind', ({ kind }) => {
+  const shared = useDatabase(kind, 'main');
   let one: Process;
   let two: Process;
 
   beforeAll(async () => {
-    source = await start();
-    shared = await source.create();
     const database = shared.open();
-    await migrate(database, 'main');
     one = await startProcess(database);
     two = await startProcess(shared.open());
-  });
-  afterAll(async () => {
-    await shared.close();
-    await source.stop();
   });
   beforeEach(async () => {
     await one.database.execute('TRUNCATE connection_lease; UPDATE connection_state SET consecutive_failures = 0, open_until = NULL, suspended_at = NULL');

@@ -22,6 +22,49 @@ export async function findKey(db: Db, requestId: RequestId): Promise<Selectable<
   return db.selectFrom('request_key').selectAll().where('request_id', '=', requestId).executeTakeFirst();
 }
 
+/** How many keys that are not destroyed each master key wraps. Reads an index as long as the requests that still have their vault. */
+export async function countKeys(db: Db): Promise<ReadonlyMap<string, number>> {
+  const { rows } = await sql<{ id: string; count: number }>`
+    SELECT master_key_id AS id, count(*)::float8 AS count FROM request_key WHERE wrapped IS NOT NULL GROUP BY master_key_id`.execute(db);
+  return new Map(rows.map((row) => [row.id, row.count]));
+}
+
+/** Says whether any request ever had a vault. */
+export async function hasKeys(db: Db): Promise<boolean> {
+  return (await db.selectFrom('request_key').select('request_id').limit(1).executeTakeFirst()) !== undefined;
+}
+
+/** Keys under one master key, by request, behind `after`. */
+export async function keysUnder(db: Db, masterKeyId: string, after: string, limit: number): Promise<readonly { readonly requestId: RequestId; readonly wrapped: Buffer }[]> {
+  const rows = await db
+    .selectFrom('request_key')
+    .select(['request_id', 'wrapped'])
+    .where('master_key_id', '=', masterKeyId)
+    .where('wrapped', 'is not', null)
+    .where('request_id', '>', after as RequestId)
+    .orderBy('request_id')
+    .limit(limit)
+    .execute();
+  return rows.flatMap((row) => (row.wrapped === null ? [] : [{ requestId: row.request_id, wrapped: Buffer.from(row.wrapped) }]));
+}
+
+/** One key, as it was read and as it is to be stored. */
+export interface Rewrapping {
+  readonly requestId: RequestId;
+  readonly before: Buffer;
+  readonly after: Buffer;
+}
+
+/** Stores keys under another master key, each only where it still is what was read: one that was destroyed meanwhile stays destroyed. */
+export async function replaceKeys(trx: Trx, masterKeyId: string, keys: readonly Rewrapping[]): Promise<number> {
+  const hex = (bytes: Buffer): string => bytes.toString('hex');
+  const { numAffectedRows } = await sql`
+    UPDATE request_key SET master_key_id = ${masterKeyId}, wrapped = decode(given.after, 'hex')
+    FROM unnest(${keys.map((each) => each.requestId)}::uuid[], ${keys.map((each) => hex(each.before))}::text[], ${keys.map((each) => hex(each.after))}::text[]) AS given (id, before, after)
+    WHERE request_key.request_id = given.id AND request_key.wrapped = decode(given.before, 'hex')`.execute(trx);
+  return Number(numAffectedRows ?? 0n);
+}
+
 /** Keeps the key from being destroyed until the transaction ends; answers false when it is gone. */
 export async function holdKey(trx: Trx, requestId: RequestId): Promise<boolean> {
   const row = await trx.selectFrom('request_key').select('wrapped').where('request_id', '=', requestId).forShare().executeTakeFirst();

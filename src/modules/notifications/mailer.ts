@@ -1,5 +1,5 @@
 import { createTransport } from 'nodemailer';
-import { describeError, type Log } from '../../platform/log.ts';
+import type { Log } from '../../platform/log.ts';
 import type { Secret } from '../../platform/secret.ts';
 import type { MessageText } from './notification.ts';
 
@@ -50,7 +50,7 @@ export function createMailer(options: { readonly smtpUrl: Secret; readonly from:
         return 'accepted';
       } catch (error) {
         // The message of a mail server's answer may hold the address: only its class and code are logged.
-        log.warn({ err: describeError(error) }, 'mail was not accepted');
+        log.warn({ err: error }, 'mail was not accepted');
         const { command, responseCode } = error as { command?: unknown; responseCode?: unknown };
         return command === 'RCPT TO' && typeof responseCode === 'number' && responseCode >= 500 ? 'refused' : 'failed';
       }

@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { databaseKinds, useDatabase } from '../../../test/support/databases.ts';
 import type { AuditEntry } from '../../contract/audit-entry.ts';
 import { formatId, type RequestId } from '../../contract/ids.ts';
 import { createLocalKeyProvider } from '../../platform/crypto/key-provider.ts';
 import { loadSystemKeys } from '../../platform/crypto/system-keys.ts';
 import type { Database } from '../../platform/db/database.ts';
-import { openEmbedded } from '../../platform/db/embedded.ts';
-import { migrate } from '../../platform/db/migrate.ts';
 import { Failure } from '../../platform/failure.ts';
 import { newId } from '../../platform/ids.ts';
 import { createLog } from '../../platform/log.ts';
@@ -76,254 +75,255 @@ const makeDue = async (id: string): Promise<void> => void (await sql`UPDATE noti
 const mailsTo = (to: string): readonly MailMessage[] => inbox.messages.filter((each) => each.to.includes(to));
 const messageIds = (mails: readonly MailMessage[]): (string | undefined)[] => mails.map((each) => /^Message-ID: (.*)$/imu.exec(each.raw)?.[1]?.trim());
 
-beforeAll(async () => {
-  database = await openEmbedded();
-  await migrate(database, 'main');
-  inbox = await startMailInbox();
-  const keyProvider = createLocalKeyProvider(randomBytes(32));
-  vault = createVault({ database, keyProvider, systemKeys: await loadSystemKeys(database, keyProvider), clock });
-  const queue = {
-    send: async (_tx: unknown, _kind: unknown, data: Record<string, string>, options?: { readonly delayMs?: number }) => void jobs.push({ data, delayMs: options?.delayMs ?? 0 }),
-    poke: async (_kind: unknown, data: Record<string, string>) => void jobs.push({ data, delayMs: -1 }),
-  };
-  notify = createNotify({ clock, jobs: queue });
-  deps = {
-    database,
-    clock,
-    random: systemRandom,
-    jobs: queue,
-    vault,
-    record: async (_tx, entry) => void entries.push(entry),
-    mailer: createMailer({ smtpUrl: new Secret(inbox.smtpUrl), from: 'Shop privacy <privacy@shop.example>' }, createLog('trace', { write: (line) => void logged.push(line) })),
-    sender: { name: 'Shop', contact: 'privacy@shop.example' },
-    dpo: 'dpo@shop.example',
-    codeMinutes: 30,
-    codeToSend: async () => code,
-    referenceOf: async () => 'Q-7K3M-9D2F',
-    describeClosure: async () => closure,
-    describeManualTask: async () => manualTask,
-  };
-  sender = createNotificationSender(deps);
-});
-beforeEach(() => {
-  entries.length = 0;
-  code = '04711815';
-  manualTask = { reference: 'Q-7K3M-9D2F', reasonCode: 'STILL_PRESENT', system: 'stripe' };
-});
-afterAll(async () => {
-  await inbox.close();
-  await database.close();
-});
-
-describe('a notification', () => {
-  it('with a code reaches the address that was given, once, and is recorded', async () => {
-    const requestId = await newRequest([{ ...ada, value: 'code@example.com' }]);
-    const notification = { requestId, template: 'verification_code', recipient: 'subject', occasion: 'code-1' } as const;
-    const id = await say(notification);
-    const before = jobs.length;
-    await database.transaction((tx) => notify(tx, notification));
-    expect(jobs).toHaveLength(before);
-    await Promise.all([sender.send(id), sender.send(id)]);
-    await sender.send(id);
-    const mails = mailsTo('code@example.com');
-    expect(mails).toHaveLength(1);
-    expect(mails[0]?.text).toContain('04711815');
-    expect(mails[0]?.text).toContain('Q-7K3M-9D2F');
-    expect(mails[0]?.raw).toMatch(/^Auto-Submitted: auto-generated/imu);
-    expect(messageIds(mails)).toEqual([`<${id}@shop.example>`]);
-    expect(await row(id)).toMatchObject({ sent_at: new Date(now), wake_at: null, error_code: null, attempts: 1 });
-    expect(entries).toMatchObject([{ type: 'notification.sent', request_id: formatId('request', requestId), template: 'verification_code' }]);
+describe.each(databaseKinds)('on the database of kind $kind', ({ kind }) => {
+  const shared = useDatabase(kind, 'main');
+  beforeAll(async () => {
+    database = shared.open();
+    inbox = await startMailInbox();
+    const keyProvider = createLocalKeyProvider(randomBytes(32));
+    vault = createVault({ database, keyProvider, systemKeys: await loadSystemKeys(database, keyProvider), clock });
+    const queue = {
+      send: async (_tx: unknown, _kind: unknown, data: Record<string, string>, options?: { readonly delayMs?: number }) => void jobs.push({ data, delayMs: options?.delayMs ?? 0 }),
+      poke: async (_kind: unknown, data: Record<string, string>) => void jobs.push({ data, delayMs: -1 }),
+    };
+    notify = createNotify({ clock, jobs: queue });
+    deps = {
+      database,
+      clock,
+      random: systemRandom,
+      jobs: queue,
+      vault,
+      record: async (_tx, entry) => void entries.push(entry),
+      mailer: createMailer({ smtpUrl: new Secret(inbox.smtpUrl), from: 'Shop privacy <privacy@shop.example>' }, createLog('trace', { write: (line) => void logged.push(line) })),
+      sender: { name: 'Shop', contact: 'privacy@shop.example' },
+      dpo: 'dpo@shop.example',
+      codeMinutes: 30,
+      codeToSend: async () => code,
+      referenceOf: async () => 'Q-7K3M-9D2F',
+      describeClosure: async () => closure,
+      describeManualTask: async () => manualTask,
+    };
+    sender = createNotificationSender(deps);
+  });
+  beforeEach(() => {
+    entries.length = 0;
+    code = '04711815';
+    manualTask = { reference: 'Q-7K3M-9D2F', reasonCode: 'STILL_PRESENT', system: 'stripe' };
+  });
+  afterAll(async () => {
+    await inbox.close();
   });
 
-  it('of a transaction that fails does not exist', async () => {
-    const requestId = await newRequest([ada]);
-    await expect(
-      database.transaction(async (tx) => {
-        await notify(tx, closed(requestId));
-        throw new Error('rolled back');
-      }),
-    ).rejects.toThrow('rolled back');
-    expect(await sender.subjectWaits(requestId)).toBe(false);
-    await say(closed(requestId));
-    expect(await sender.subjectWaits(requestId)).toBe(true);
-  });
-
-  it('of the end says what was seen in each system and nothing better, with the certificate and the disclosure', async () => {
-    const requestId = await newRequest([{ ...ada, value: 'closed@example.com' }]);
-    await sender.send(await say(closed(requestId)));
-    const [mail] = mailsTo('closed@example.com');
-    const { nonce } = await vault.unlock(requestId);
-    const text = mail?.text.replaceAll('\r\n', '\n') ?? '';
-    expect(text.match(/segment: erased, and seen to be gone/gu)).toHaveLength(1);
-    expect(text).toContain('twilio: erased, by the word of the system, which cannot be read back');
-    expect(text).toContain('stripe: not erased: it failed\n');
-    expect(text).toContain('stays: 2 charges (legal obligation, GDPR Art. 17(3)(b); until 2036-01-01)');
-    expect(text).toContain(nonce.toString('hex'));
-    expect(mail?.raw).toContain('certificate-Q-7K3M-9D2F.json');
-    expect(mail?.raw).toContain(closure.certificate?.toString('base64'));
-    expect(await sender.subjectWaits(requestId)).toBe(false);
-  });
-
-  it('to the officer holds ids and codes, and nothing of the person; a settled task is not spoken of', async () => {
-    const requestId = await newRequest([{ ...ada, value: 'marked.person@example.com' }]);
-    const manualTaskId = newId('manualTask');
-    const notification = { requestId, template: 'dpo_manual_task', recipient: 'dpo', occasion: manualTaskId } as const;
-    await sender.send(await say(notification));
-    const [mail] = mailsTo('dpo@shop.example');
-    expect(mail?.text).toContain(formatId('manualTask', manualTaskId));
-    expect(mail?.subject).toContain('STILL_PRESENT');
-    expect(mail?.raw).not.toContain('marked');
-    await sender.send(await say({ requestId, template: 'dpo_deadline', recipient: 'dpo', occasion: 'latest_safe_start' }));
-    const deadline = mailsTo('dpo@shop.example')[1];
-    expect(deadline?.subject).toBe('Privacy request Q-7K3M-9D2F may miss its deadline');
-    expect(deadline?.text).toContain(formatId('request', requestId));
-    manualTask = undefined;
-    const settled = await say({ ...notification, occasion: newId('manualTask') });
-    await sender.send(settled);
-    expect(mailsTo('dpo@shop.example')).toHaveLength(2);
-    expect(await row(settled)).toMatchObject({ sent_at: null, wake_at: null, error_code: 'SUPERSEDED' });
-  });
-});
-
-describe('a notification that cannot be sent', () => {
-  it('because the server is busy is tried again, and then sent, under one Message-ID', async () => {
-    const id = await say(closed(await newRequest([{ ...ada, value: 'busy@example.com' }])));
-    inbox.rejectNext(1);
-    await sender.send(id);
-    expect(mailsTo('busy@example.com')).toEqual([]);
-    const waiting = await row(id);
-    expect(waiting).toMatchObject({ sent_at: null, error_code: 'MAIL_FAILED', attempts: 1 });
-    expect(waiting.wake_at).not.toBeNull();
-    expect(jobs.at(-1)).toMatchObject({ data: { notification_id: id } });
-    expect(jobs.at(-1)?.delayMs).toBeGreaterThan(0);
-    expect(entries).toEqual([]);
-    await makeDue(id);
-    await sender.send(id);
-    expect(messageIds(mailsTo('busy@example.com'))).toEqual([`<${id}@shop.example>`]);
-    expect(await row(id)).toMatchObject({ sent_at: new Date(now), error_code: null });
-  });
-
-  it('because the answer was lost is sent again, and both carry the same Message-ID', async () => {
-    const id = await say(closed(await newRequest([{ ...ada, value: 'lost@example.com' }])));
-    inbox.dropNext(1);
-    await sender.send(id);
-    expect(await row(id)).toMatchObject({ sent_at: null, error_code: 'MAIL_FAILED' });
-    await makeDue(id);
-    await sender.send(id);
-    const ids = messageIds(mailsTo('lost@example.com'));
-    expect(ids).toEqual([`<${id}@shop.example>`, `<${id}@shop.example>`]);
-    expect(entries.filter((each) => each.type === 'notification.sent')).toHaveLength(1);
-  });
-
-  it('because its worker died is found by the sweep when the claim has run out, and not before', async () => {
-    const id = await say(closed(await newRequest([{ ...ada, value: 'died@example.com' }])));
-    const dying = createNotificationSender({
-      ...deps,
-      describeClosure: async () => {
-        throw new Error('killed');
-      },
+  describe('a notification', () => {
+    it('with a code reaches the address that was given, once, and is recorded', async () => {
+      const requestId = await newRequest([{ ...ada, value: 'code@example.com' }]);
+      const notification = { requestId, template: 'verification_code', recipient: 'subject', occasion: 'code-1' } as const;
+      const id = await say(notification);
+      const before = jobs.length;
+      await database.transaction((tx) => notify(tx, notification));
+      expect(jobs).toHaveLength(before);
+      await Promise.all([sender.send(id), sender.send(id)]);
+      await sender.send(id);
+      const mails = mailsTo('code@example.com');
+      expect(mails).toHaveLength(1);
+      expect(mails[0]?.text).toContain('04711815');
+      expect(mails[0]?.text).toContain('Q-7K3M-9D2F');
+      expect(mails[0]?.raw).toMatch(/^Auto-Submitted: auto-generated/imu);
+      expect(messageIds(mails)).toEqual([`<${id}@shop.example>`]);
+      expect(await row(id)).toMatchObject({ sent_at: new Date(now), wake_at: null, error_code: null, attempts: 1 });
+      expect(entries).toMatchObject([{ type: 'notification.sent', request_id: formatId('request', requestId), template: 'verification_code' }]);
     });
-    await expect(dying.send(id)).rejects.toThrow('killed');
-    const poked = (): boolean => jobs.some((job) => job.delayMs === -1 && job.data['notification_id'] === id);
-    await sender.sweep();
-    expect(poked()).toBe(false);
-    await makeDue(id);
-    await sender.sweep();
-    expect(poked()).toBe(true);
-    await sender.send(id);
-    expect(mailsTo('died@example.com')).toHaveLength(1);
-  });
 
-  it.each<[string, readonly NewIdentifier[], Partial<SendNotificationDeps>, string]>([
-    ['the person gave no address, though a system knew one', [{ kind: 'phone', value: '+12025550143', foundBy: 'given', confidence: 1 }, { ...ada, value: 'found@example.com', foundBy: 'connection:segment' }], {}, 'NO_ADDRESS'],
-    ['no mail server is configured', [{ ...ada, value: 'found@example.com' }], { mailer: undefined }, 'MAIL_NOT_CONFIGURED'],
-    ['the server refused the address for good', [{ ...ada, value: 'found@example.com' }], { mailer: { domain: 'shop.example', send: async () => 'refused' } }, 'MAIL_REFUSED'],
-  ])('because %s ends with a code and an entry', async (_what, identifiers, change, reason) => {
-    const requestId = await newRequest(identifiers);
-    const id = await say(closed(requestId));
-    await createNotificationSender({ ...deps, ...change }).send(id);
-    expect(await row(id)).toMatchObject({ sent_at: null, wake_at: null, error_code: reason });
-    expect(entries).toMatchObject([{ type: 'notification.skipped', reason_code: reason, request_id: formatId('request', requestId) }]);
-    expect(await sender.subjectWaits(requestId)).toBe(false);
-    expect(mailsTo('found@example.com')).toEqual([]);
-  });
-
-  it('to the officer, whose address is refused, is tried until the configuration is mended', async () => {
-    const requestId = await newRequest([ada]);
-    const id = await say({ requestId, template: 'dpo_manual_task', recipient: 'dpo', occasion: newId('manualTask') });
-    await createNotificationSender({ ...deps, mailer: { domain: 'shop.example', send: async () => 'refused' } }).send(id);
-    expect(await row(id)).toMatchObject({ sent_at: null, error_code: 'MAIL_FAILED' });
-    await makeDue(id);
-    await sender.send(id);
-    expect((await row(id)).sent_at).not.toBeNull();
-  });
-
-  it('because the request was opened again says so', async () => {
-    const id = await say(closed(await newRequest([ada])));
-    await createNotificationSender({ ...deps, describeClosure: reopened }).send(id);
-    expect(await row(id)).toMatchObject({ wake_at: null, error_code: 'SUPERSEDED' });
-  });
-
-  it('because another code replaced it, or the person was destroyed, says so', async () => {
-    code = undefined;
-    const superseded = await say({ requestId: await newRequest([ada]), template: 'verification_code', recipient: 'subject', occasion: 'code-1' });
-    await sender.send(superseded);
-    expect((await row(superseded)).error_code).toBe('SUPERSEDED');
-    const requestId = await newRequest([ada]);
-    const destroyed = await say(closed(requestId));
-    await database.transaction((tx) => vault.shred(tx, requestId, []));
-    await sender.send(destroyed);
-    expect(await row(destroyed)).toMatchObject({ wake_at: null, error_code: 'KEY_DESTROYED' });
-  });
-
-  it('for a week is given up, and not an hour earlier', async () => {
-    const start = now;
-    const refusing = createNotificationSender({ ...deps, mailer: { domain: 'shop.example', send: async () => 'failed' } });
-    const id = await say(closed(await newRequest([ada])));
-    now = start + 7 * 86_400_000 - 3_600_000;
-    await refusing.send(id);
-    expect(await row(id)).toMatchObject({ error_code: 'MAIL_FAILED' });
-    expect((await row(id)).wake_at).not.toBeNull();
-    now = start + 7 * 86_400_000 + 1;
-    await makeDue(id);
-    await refusing.send(id);
-    expect(await row(id)).toMatchObject({ error_code: 'GAVE_UP', wake_at: null, sent_at: null });
-    now = start;
-  });
-});
-
-describe('the mailer', () => {
-  it('tells a refused address from a server that is busy or away, and logs no address', async () => {
-    const { SMTPServer } = await import('smtp-server');
-    const replies: Record<string, number> = { 'gone@example.com': 550, 'later@example.com': 451, 'fine@example.com': 250 };
-    const server = new SMTPServer({
-      authOptional: true,
-      disabledCommands: ['AUTH', 'STARTTLS'],
-      onMailFrom: (address, _session, callback) => callback(address.address.startsWith('bad') ? Object.assign(new Error('no'), { responseCode: 550 }) : null),
-      onRcptTo: (address, _session, callback) => {
-        const reply = replies[address.address] ?? 250;
-        callback(reply === 250 ? null : Object.assign(new Error(`no such person ${address.address}`), { responseCode: reply }));
-      },
-      onData: (stream, _session, callback) => {
-        stream.resume();
-        stream.on('end', () => callback(null));
-      },
+    it('of a transaction that fails does not exist', async () => {
+      const requestId = await newRequest([ada]);
+      await expect(
+        database.transaction(async (tx) => {
+          await notify(tx, closed(requestId));
+          throw new Error('rolled back');
+        }),
+      ).rejects.toThrow('rolled back');
+      expect(await sender.subjectWaits(requestId)).toBe(false);
+      await say(closed(requestId));
+      expect(await sender.subjectWaits(requestId)).toBe(true);
     });
-    server.on('error', () => undefined);
-    const port = await new Promise<number>((resolve) => {
-      const listening = server.listen(0, '127.0.0.1', () => resolve((listening.address() as { port: number }).port));
+
+    it('of the end says what was seen in each system and nothing better, with the certificate and the disclosure', async () => {
+      const requestId = await newRequest([{ ...ada, value: 'closed@example.com' }]);
+      await sender.send(await say(closed(requestId)));
+      const [mail] = mailsTo('closed@example.com');
+      const { nonce } = await vault.unlock(requestId);
+      const text = mail?.text.replaceAll('\r\n', '\n') ?? '';
+      expect(text.match(/segment: erased, and seen to be gone/gu)).toHaveLength(1);
+      expect(text).toContain('twilio: erased, by the word of the system, which cannot be read back');
+      expect(text).toContain('stripe: not erased: it failed\n');
+      expect(text).toContain('stays: 2 charges (legal obligation, GDPR Art. 17(3)(b); until 2036-01-01)');
+      expect(text).toContain(nonce.toString('hex'));
+      expect(mail?.raw).toContain('certificate-Q-7K3M-9D2F.json');
+      expect(mail?.raw).toContain(closure.certificate?.toString('base64'));
+      expect(await sender.subjectWaits(requestId)).toBe(false);
     });
-    const log = createLog('trace', { write: (line) => void logged.push(line) });
-    const mailer = createMailer({ smtpUrl: new Secret(`smtp://127.0.0.1:${port}`), from: 'privacy@shop.example' }, log);
-    const message = { subject: 'x', text: 'y' };
-    expect(await mailer.send('fine@example.com', '<1@shop.example>', message)).toBe('accepted');
-    expect(await mailer.send('gone@example.com', '<1@shop.example>', message)).toBe('refused');
-    expect(await mailer.send('later@example.com', '<1@shop.example>', message)).toBe('failed');
-    const refusedSender = createMailer({ smtpUrl: new Secret(`smtp://127.0.0.1:${port}`), from: 'bad@shop.example' }, log);
-    expect(await refusedSender.send('fine@example.com', '<1@shop.example>', message)).toBe('failed');
-    await new Promise<void>((resolve) => server.close(() => resolve()));
-    expect(await mailer.send('fine@example.com', '<1@shop.example>', message)).toBe('failed');
-    expect(logged.length).toBeGreaterThan(3);
-    expect(logged.join('\n')).not.toContain('@example.com');
+
+    it('to the officer holds ids and codes, and nothing of the person; a settled task is not spoken of', async () => {
+      const requestId = await newRequest([{ ...ada, value: 'marked.person@example.com' }]);
+      const manualTaskId = newId('manualTask');
+      const notification = { requestId, template: 'dpo_manual_task', recipient: 'dpo', occasion: manualTaskId } as const;
+      await sender.send(await say(notification));
+      const [mail] = mailsTo('dpo@shop.example');
+      expect(mail?.text).toContain(formatId('manualTask', manualTaskId));
+      expect(mail?.subject).toContain('STILL_PRESENT');
+      expect(mail?.raw).not.toContain('marked');
+      await sender.send(await say({ requestId, template: 'dpo_deadline', recipient: 'dpo', occasion: 'latest_safe_start' }));
+      const deadline = mailsTo('dpo@shop.example')[1];
+      expect(deadline?.subject).toBe('Privacy request Q-7K3M-9D2F may miss its deadline');
+      expect(deadline?.text).toContain(formatId('request', requestId));
+      manualTask = undefined;
+      const settled = await say({ ...notification, occasion: newId('manualTask') });
+      await sender.send(settled);
+      expect(mailsTo('dpo@shop.example')).toHaveLength(2);
+      expect(await row(settled)).toMatchObject({ sent_at: null, wake_at: null, error_code: 'SUPERSEDED' });
+    });
+  });
+
+  describe('a notification that cannot be sent', () => {
+    it('because the server is busy is tried again, and then sent, under one Message-ID', async () => {
+      const id = await say(closed(await newRequest([{ ...ada, value: 'busy@example.com' }])));
+      inbox.rejectNext(1);
+      await sender.send(id);
+      expect(mailsTo('busy@example.com')).toEqual([]);
+      const waiting = await row(id);
+      expect(waiting).toMatchObject({ sent_at: null, error_code: 'MAIL_FAILED', attempts: 1 });
+      expect(waiting.wake_at).not.toBeNull();
+      expect(jobs.at(-1)).toMatchObject({ data: { notification_id: id } });
+      expect(jobs.at(-1)?.delayMs).toBeGreaterThan(0);
+      expect(entries).toEqual([]);
+      await makeDue(id);
+      await sender.send(id);
+      expect(messageIds(mailsTo('busy@example.com'))).toEqual([`<${id}@shop.example>`]);
+      expect(await row(id)).toMatchObject({ sent_at: new Date(now), error_code: null });
+    });
+
+    it('because the answer was lost is sent again, and both carry the same Message-ID', async () => {
+      const id = await say(closed(await newRequest([{ ...ada, value: 'lost@example.com' }])));
+      inbox.dropNext(1);
+      await sender.send(id);
+      expect(await row(id)).toMatchObject({ sent_at: null, error_code: 'MAIL_FAILED' });
+      await makeDue(id);
+      await sender.send(id);
+      const ids = messageIds(mailsTo('lost@example.com'));
+      expect(ids).toEqual([`<${id}@shop.example>`, `<${id}@shop.example>`]);
+      expect(entries.filter((each) => each.type === 'notification.sent')).toHaveLength(1);
+    });
+
+    it('because its worker died is found by the sweep when the claim has run out, and not before', async () => {
+      const id = await say(closed(await newRequest([{ ...ada, value: 'died@example.com' }])));
+      const dying = createNotificationSender({
+        ...deps,
+        describeClosure: async () => {
+          throw new Error('killed');
+        },
+      });
+      await expect(dying.send(id)).rejects.toThrow('killed');
+      const poked = (): boolean => jobs.some((job) => job.delayMs === -1 && job.data['notification_id'] === id);
+      await sender.sweep();
+      expect(poked()).toBe(false);
+      await makeDue(id);
+      await sender.sweep();
+      expect(poked()).toBe(true);
+      await sender.send(id);
+      expect(mailsTo('died@example.com')).toHaveLength(1);
+    });
+
+    it.each<[string, readonly NewIdentifier[], Partial<SendNotificationDeps>, string]>([
+      ['the person gave no address, though a system knew one', [{ kind: 'phone', value: '+12025550143', foundBy: 'given', confidence: 1 }, { ...ada, value: 'found@example.com', foundBy: 'connection:segment' }], {}, 'NO_ADDRESS'],
+      ['no mail server is configured', [{ ...ada, value: 'found@example.com' }], { mailer: undefined }, 'MAIL_NOT_CONFIGURED'],
+      ['the server refused the address for good', [{ ...ada, value: 'found@example.com' }], { mailer: { domain: 'shop.example', send: async () => 'refused' } }, 'MAIL_REFUSED'],
+    ])('because %s ends with a code and an entry', async (_what, identifiers, change, reason) => {
+      const requestId = await newRequest(identifiers);
+      const id = await say(closed(requestId));
+      await createNotificationSender({ ...deps, ...change }).send(id);
+      expect(await row(id)).toMatchObject({ sent_at: null, wake_at: null, error_code: reason });
+      expect(entries).toMatchObject([{ type: 'notification.skipped', reason_code: reason, request_id: formatId('request', requestId) }]);
+      expect(await sender.subjectWaits(requestId)).toBe(false);
+      expect(mailsTo('found@example.com')).toEqual([]);
+    });
+
+    it('to the officer, whose address is refused, is tried until the configuration is mended', async () => {
+      const requestId = await newRequest([ada]);
+      const id = await say({ requestId, template: 'dpo_manual_task', recipient: 'dpo', occasion: newId('manualTask') });
+      await createNotificationSender({ ...deps, mailer: { domain: 'shop.example', send: async () => 'refused' } }).send(id);
+      expect(await row(id)).toMatchObject({ sent_at: null, error_code: 'MAIL_FAILED' });
+      await makeDue(id);
+      await sender.send(id);
+      expect((await row(id)).sent_at).not.toBeNull();
+    });
+
+    it('because the request was opened again says so', async () => {
+      const id = await say(closed(await newRequest([ada])));
+      await createNotificationSender({ ...deps, describeClosure: reopened }).send(id);
+      expect(await row(id)).toMatchObject({ wake_at: null, error_code: 'SUPERSEDED' });
+    });
+
+    it('because another code replaced it, or the person was destroyed, says so', async () => {
+      code = undefined;
+      const superseded = await say({ requestId: await newRequest([ada]), template: 'verification_code', recipient: 'subject', occasion: 'code-1' });
+      await sender.send(superseded);
+      expect((await row(superseded)).error_code).toBe('SUPERSEDED');
+      const requestId = await newRequest([ada]);
+      const destroyed = await say(closed(requestId));
+      await database.transaction((tx) => vault.shred(tx, requestId, []));
+      await sender.send(destroyed);
+      expect(await row(destroyed)).toMatchObject({ wake_at: null, error_code: 'KEY_DESTROYED' });
+    });
+
+    it('for a week is given up, and not an hour earlier', async () => {
+      const start = now;
+      const refusing = createNotificationSender({ ...deps, mailer: { domain: 'shop.example', send: async () => 'failed' } });
+      const id = await say(closed(await newRequest([ada])));
+      now = start + 7 * 86_400_000 - 3_600_000;
+      await refusing.send(id);
+      expect(await row(id)).toMatchObject({ error_code: 'MAIL_FAILED' });
+      expect((await row(id)).wake_at).not.toBeNull();
+      now = start + 7 * 86_400_000 + 1;
+      await makeDue(id);
+      await refusing.send(id);
+      expect(await row(id)).toMatchObject({ error_code: 'GAVE_UP', wake_at: null, sent_at: null });
+      now = start;
+    });
+  });
+
+  describe('the mailer', () => {
+    it('tells a refused address from a server that is busy or away, and logs no address', async () => {
+      const { SMTPServer } = await import('smtp-server');
+      const replies: Record<string, number> = { 'gone@example.com': 550, 'later@example.com': 451, 'fine@example.com': 250 };
+      const server = new SMTPServer({
+        authOptional: true,
+        disabledCommands: ['AUTH', 'STARTTLS'],
+        onMailFrom: (address, _session, callback) => callback(address.address.startsWith('bad') ? Object.assign(new Error('no'), { responseCode: 550 }) : null),
+        onRcptTo: (address, _session, callback) => {
+          const reply = replies[address.address] ?? 250;
+          callback(reply === 250 ? null : Object.assign(new Error(`no such person ${address.address}`), { responseCode: reply }));
+        },
+        onData: (stream, _session, callback) => {
+          stream.resume();
+          stream.on('end', () => callback(null));
+        },
+      });
+      server.on('error', () => undefined);
+      const port = await new Promise<number>((resolve) => {
+        const listening = server.listen(0, '127.0.0.1', () => resolve((listening.address() as { port: number }).port));
+      });
+      const log = createLog('trace', { write: (line) => void logged.push(line) });
+      const mailer = createMailer({ smtpUrl: new Secret(`smtp://127.0.0.1:${port}`), from: 'privacy@shop.example' }, log);
+      const message = { subject: 'x', text: 'y' };
+      expect(await mailer.send('fine@example.com', '<1@shop.example>', message)).toBe('accepted');
+      expect(await mailer.send('gone@example.com', '<1@shop.example>', message)).toBe('refused');
+      expect(await mailer.send('later@example.com', '<1@shop.example>', message)).toBe('failed');
+      const refusedSender = createMailer({ smtpUrl: new Secret(`smtp://127.0.0.1:${port}`), from: 'bad@shop.example' }, log);
+      expect(await refusedSender.send('fine@example.com', '<1@shop.example>', message)).toBe('failed');
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+      expect(await mailer.send('fine@example.com', '<1@shop.example>', message)).toBe('failed');
+      expect(logged.length).toBeGreaterThan(3);
+      expect(logged.join('\n')).not.toContain('@example.com');
+    });
   });
 });

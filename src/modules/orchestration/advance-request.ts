@@ -9,7 +9,7 @@ import type { OrchestrationDeps } from './deps.ts';
 import { taskRun } from './jobs.ts';
 import { openManualTask, settleRequestTasks } from './manual-tasks.ts';
 import { resolveRequest } from './resolve-request.ts';
-import { tasksOf, updateTask } from './task-store.ts';
+import { tasksOf, wakeWaiting } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 
 /** When an open request is looked at again even if nothing woke it. */
@@ -171,6 +171,9 @@ async function startExecuting(deps: OrchestrationDeps, request: RequestCore): Pr
 /** Tells the data protection officer, once each, that the legal deadline is near, and that the latest safe start of a task passed unused. */
 async function warnOfDeadline(deps: OrchestrationDeps, request: RequestCore): Promise<void> {
   await deps.database.transaction(async (tx) => {
+    const current = await lockRequest(tablesOf<RequestTables>(tx), request.id);
+    // It may have ended since it was read: nothing is late then, and nothing is to wake it.
+    if (current === undefined || endedStatuses.includes(current.status)) return;
     const now = deps.clock.now();
     if (request.due_at.getTime() - now <= dueSoonMs) await deps.notify(tx, { requestId: request.id, template: 'dpo_deadline', recipient: 'dpo', occasion: 'due_soon' });
     const tasks = await tasksOf(tablesOf<OrchestrationTables>(tx), request.id);
@@ -196,8 +199,7 @@ async function followTasks(deps: OrchestrationDeps, request: RequestCore): Promi
       // One that is due already has its job; one that queues for its connection is woken by it.
       const isWoken = task.queued || (task.wake_at !== null && task.wake_at.getTime() <= now);
       if (task.status !== 'waiting' || isWoken || !task.after.every((id) => settledIds.has(id))) continue;
-      await updateTask(trx, task.id, { wake_at: new Date(now) });
-      await deps.jobs.send(tx, taskRun, { task_id: task.id });
+      if (await wakeWaiting(trx, task.id, new Date(now))) await deps.jobs.send(tx, taskRun, { task_id: task.id });
     }
     if (tasks.every((task) => task.status === 'settled')) return 'settled' as const;
     const working = tasks.filter((task) => task.status !== 'settled' && task.status !== 'manual');

@@ -72,7 +72,7 @@ export async function claimStep(deps: OrchestrationDeps, taskId: TaskId): Promis
     const admission = await deps.connections.admit(tx, task.connection, taskId, leaseMs);
     if (!admission.admitted) {
       // Whoever gives a place back wakes the one that queues longest; the time is only for when nobody does.
-      await updateTask(trx, task.id, { queued: true });
+      await updateTask(trx, task, { queued: true });
       await wake(deps, tx, task, admission.retryAfterMs * (1 + deps.random.fraction()), true);
       return undefined;
     }
@@ -97,12 +97,12 @@ export async function claimStep(deps: OrchestrationDeps, taskId: TaskId): Promis
 }
 
 async function wake(deps: OrchestrationDeps, tx: Tx, task: TaskRow, delayMs: number, byJob: boolean): Promise<void> {
-  await updateTask(tablesOf<OrchestrationTables>(tx), task.id, { wake_at: new Date(deps.clock.now() + delayMs) });
+  await updateTask(tablesOf<OrchestrationTables>(tx), task, { wake_at: new Date(deps.clock.now() + delayMs) });
   if (byJob) await deps.jobs.send(tx, taskRun, { task_id: task.id }, { delayMs });
 }
 
 async function handToPerson(deps: OrchestrationDeps, tx: Tx, task: TaskRow, code: ErrorCode): Promise<void> {
-  await updateTask(tablesOf<OrchestrationTables>(tx), task.id, { status: 'manual', outcome: null, error_code: code, wake_at: null, queued: false });
+  await updateTask(tablesOf<OrchestrationTables>(tx), task, { status: 'manual', outcome: null, error_code: code, wake_at: null, queued: false });
   await escalateTask(deps, tx, task, code);
   await advanceSoon(deps, tx, task.request_id);
 }

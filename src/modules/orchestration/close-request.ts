@@ -1,6 +1,6 @@
-import { formatId } from '../../contract/ids.ts';
+import { formatId, type TaskId } from '../../contract/ids.ts';
 import { isoTime } from '../../platform/clock.ts';
-import { tablesOf } from '../../platform/db/database.ts';
+import { tablesOf, type Tx } from '../../platform/db/database.ts';
 import { isFailure } from '../../platform/failure.ts';
 import type { VaultIdentifier } from '../identity/index.ts';
 import { lockRequest, moveRequest, outsideId, readCertificate, requestAdvance, updateRequest, wakeDuplicates, wakeRequest, type RequestCore, type RequestTables } from '../requests/index.ts';
@@ -8,9 +8,10 @@ import type { OrchestrationDeps } from './deps.ts';
 import { requestVerdict } from './domain/request-verdict.ts';
 import { taskRun } from './jobs.ts';
 import { settleRequestTasks } from './manual-tasks.ts';
+import { aboutTask } from './about-task.ts';
 import { advanceSoon } from './advance-soon.ts';
 import { makeStatement } from './statement.ts';
-import { tasksOf, updateTask } from './task-store.ts';
+import { lockTask, tasksOf, updateTask } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 
 /** How soon to look again for the checkpoint that a certificate waits for, and for notices on their way; twice as long each time. */
@@ -92,6 +93,7 @@ export async function lookAfterEnded(deps: OrchestrationDeps, request: RequestCo
   }
   if (nextRevisit !== undefined || now < graceEnds) {
     await deps.database.transaction(async (tx) => {
+      if (!(await standsAsRead(tx, request))) return;
       await wakeRequest(tx, request.id, wakeAt);
       await deps.jobs.send(tx, requestAdvance, { request_id: request.id }, { delayMs: wakeAt - now });
     });
@@ -103,20 +105,27 @@ export async function lookAfterEnded(deps: OrchestrationDeps, request: RequestCo
 /** Settles what was planned of a request that was refused or taken back: it is left out, and nothing looks at it again. */
 async function leaveOut(deps: OrchestrationDeps, request: RequestCore, now: number): Promise<void> {
   await deps.database.transaction(async (tx) => {
-    await tablesOf<OrchestrationTables>(tx)
-      .updateTable('task')
-      .set({ status: 'settled', outcome: 'skipped_by_operator', settled_at: new Date(now), wake_at: null, queued: false })
-      .where('request_id', '=', request.id)
-      .where('status', '!=', 'settled')
-      .execute();
+    const trx = tablesOf<OrchestrationTables>(tx);
+    for (const task of await tasksOf(trx, request.id)) {
+      if (task.status === 'settled') continue;
+      await updateTask(trx, task, { status: 'settled', outcome: 'skipped_by_operator', settled_at: new Date(now), wake_at: null, queued: false });
+      await deps.record(tx, { ...aboutTask(task, now), type: 'task.settled', outcome: 'skipped_by_operator' });
+    }
     await settleRequestTasks(deps, tx, request.id, 'ended');
   });
+}
+
+/** Locks a request that has ended, and says whether it was neither opened again nor shredded since it was read. */
+async function standsAsRead(tx: Tx, request: RequestCore): Promise<boolean> {
+  const current = await lockRequest(tablesOf<RequestTables>(tx), request.id);
+  return current?.status === request.status && current.wake_at !== null && current.closed_at?.getTime() === request.closed_at?.getTime();
 }
 
 /** Comes back soon, and less soon each time. */
 async function lookAgain(deps: OrchestrationDeps, request: RequestCore, now: number): Promise<void> {
   const delayMs = Math.min(lookMaxMs, lookMs * 2 ** Math.min(request.attempt, 20));
   await deps.database.transaction(async (tx) => {
+    if (!(await standsAsRead(tx, request))) return;
     await updateRequest(tablesOf<RequestTables>(tx), request.id, { attempt: request.attempt + 1, wake_at: new Date(now + delayMs) });
     await deps.jobs.send(tx, requestAdvance, { request_id: request.id }, { delayMs });
   });
@@ -141,7 +150,7 @@ async function certify(deps: OrchestrationDeps, request: RequestCore): Promise<'
 }
 
 /** Opens a closed request again for the tasks whose objects can be erased now. */
-async function reopen(deps: OrchestrationDeps, request: RequestCore, tasks: readonly Parameters<typeof updateTask>[1][]): Promise<void> {
+async function reopen(deps: OrchestrationDeps, request: RequestCore, tasks: readonly TaskId[]): Promise<void> {
   await deps.database.transaction(async (tx) => {
     const current = await lockRequest(tablesOf<RequestTables>(tx), request.id);
     if (current === undefined || current.status !== 'closed') return;
@@ -153,9 +162,12 @@ async function reopen(deps: OrchestrationDeps, request: RequestCore, tasks: read
       entry: { reason_code: 'come_of_age', counts: { tasks: tasks.length } },
       change: { wake_at: new Date(now), certificate: null, verdict: null, closed_at: null },
     });
+    const trx = tablesOf<OrchestrationTables>(tx);
     for (const id of tasks) {
+      const task = await lockTask(trx, id);
+      if (task === undefined) throw new Error('A task that has come of age is gone');
       const again = { status: 'erasing' as const, outcome: null, confirmation: null, settled_at: null, revisit_at: null, cursor: null, cursor_before: null, attempt: 0, confirm_count: 0, window_ends_at: null, wake_at: new Date(now) };
-      await updateTask(tablesOf<OrchestrationTables>(tx), id, again);
+      await updateTask(trx, task, again);
       await deps.jobs.send(tx, taskRun, { task_id: id });
     }
   });

@@ -96,8 +96,8 @@ export async function remindOfManualTasks(deps: OrchestrationDeps): Promise<numb
   });
 }
 
-/** Manual tasks, the oldest open ones first; of one request where one is given. */
-export async function listManualTasks(database: Database, options: { readonly requestId?: RequestId; readonly openOnly: boolean; readonly limit: number }): Promise<readonly ManualTask[]> {
+/** Manual tasks, the oldest open ones first; of one request, or with one reason, where it is given. */
+export async function listManualTasks(database: Database, options: { readonly requestId?: RequestId; readonly reasonCode?: ErrorCode; readonly openOnly: boolean; readonly limit: number }): Promise<readonly ManualTask[]> {
   let query = database
     .read<OrchestrationTables>()
     .selectFrom('manual_task')
@@ -105,15 +105,16 @@ export async function listManualTasks(database: Database, options: { readonly re
     .orderBy('opened_at')
     .limit(options.limit);
   if (options.requestId !== undefined) query = query.where('request_id', '=', options.requestId);
+  if (options.reasonCode !== undefined) query = query.where('reason_code', '=', options.reasonCode);
   if (options.openOnly) query = query.where('settled_at', 'is', null);
   return query.execute();
 }
 
 /**
- * Settles a manual task by a person's decision, audited under their name. `retry` sends the task back to where it stood. A hand-made erasure
+ * Settles a manual task by a person's decision, audited under their name; null is Quittance itself, where what it waited for is there again. `retry` sends the task back to where it stood. A hand-made erasure
  * stays `unconfirmed`: Quittance did not see it. Fails with `NOT_FOUND`, or with `CONFLICT` when it was settled before.
  */
-export async function settleManualTask(deps: OrchestrationDeps, id: ManualTaskId, operator: string, how: ManualSettlement): Promise<void> {
+export async function settleManualTask(deps: OrchestrationDeps, id: ManualTaskId, operator: string | null, how: ManualSettlement): Promise<void> {
   await deps.database.transaction(async (tx) => {
     const trx = tablesOf<OrchestrationTables>(tx);
     const now = deps.clock.now();
@@ -124,7 +125,7 @@ export async function settleManualTask(deps: OrchestrationDeps, id: ManualTaskId
     const request = await findRequest(tablesOf<RequestTables>(tx), manual.request_id);
     if (manual.task_id === null && request?.status === 'awaiting_approval') throw new Failure('CONFLICT', 'The plan waits for approval: approve the request, or reject it');
     await trx.updateTable('manual_task').set({ settled_at: new Date(now), settled_by: operator, settled_how: how, remind_at: null }).where('id', '=', id).execute();
-    const about = { at: isoTime(now), actor: { role: 'operator' as const, id: operator }, request_id: formatId('request', manual.request_id) };
+    const about = { at: isoTime(now), actor: operator === null ? { role: 'system' as const } : { role: 'operator' as const, id: operator }, request_id: formatId('request', manual.request_id) };
     if (manual.task_id === null) {
       await deps.record(tx, { ...about, type: 'task.retried', reason_code: manual.reason_code });
     } else {
@@ -133,11 +134,11 @@ export async function settleManualTask(deps: OrchestrationDeps, id: ManualTaskId
       const entry = { ...about, task_id: formatId('task', task.id), system: task.connection };
       if (how === 'retry') {
         // What was erased and then still seen is erased again: only a new erasure can change what is seen.
-        await updateTask(trx, task.id, { status: 'erasing', outcome: null, confirmation: null, error_code: null, attempt: 0, confirm_count: 0, cursor: null, cursor_before: task.cursor, wake_at: new Date(now), window_ends_at: null, dispatched_at: null });
+        await updateTask(trx, task, { status: 'erasing', outcome: null, confirmation: null, error_code: null, attempt: 0, confirm_count: 0, cursor: null, cursor_before: task.cursor, wake_at: new Date(now), window_ends_at: null, dispatched_at: null });
         await deps.jobs.send(tx, taskRun, { task_id: task.id });
         await deps.record(tx, { ...entry, type: 'task.retried' });
       } else {
-        await updateTask(trx, task.id, { status: 'settled', outcome: how, confirmation: how === 'done_manually' ? 'unconfirmed' : null, settled_at: new Date(now), wake_at: null });
+        await updateTask(trx, task, { status: 'settled', outcome: how, confirmation: how === 'done_manually' ? 'unconfirmed' : null, settled_at: new Date(now), wake_at: null });
         await deps.record(tx, { ...entry, type: 'task.settled_manually', outcome: how });
       }
     }

@@ -183,7 +183,7 @@ async function apply(deps: OrchestrationDeps, tx: Tx, task: TaskRow, verdict: Ve
   switch (verdict.to) {
     case 'erasing':
     case 'confirming':
-      await updateTask(trx, task.id, {
+      await updateTask(trx, task, {
         ...released,
         status: verdict.to,
         wake_at: new Date(now + verdict.wakeInMs),
@@ -194,7 +194,7 @@ async function apply(deps: OrchestrationDeps, tx: Tx, task: TaskRow, verdict: Ve
       return;
     case 'settled': {
       const revisitAt = verdict.revisitAt ?? change.revisit_at;
-      await updateTask(trx, task.id, {
+      await updateTask(trx, task, {
         ...released,
         status: 'settled',
         outcome: verdict.outcome,
@@ -212,7 +212,7 @@ async function apply(deps: OrchestrationDeps, tx: Tx, task: TaskRow, verdict: Ve
       break;
     }
     case 'manual':
-      await updateTask(trx, task.id, {
+      await updateTask(trx, task, {
         ...released,
         status: 'manual',
         // What a system said and nobody saw is no outcome.

@@ -1,9 +1,8 @@
 import type { ColumnType } from 'kysely';
 import type { IdentifierId, ManualTaskId, RequestId, TaskId } from '../../contract/ids.ts';
 import type { IdentifierKind } from '../../contract/identifiers.ts';
-import type { Confirmation, Counts, Decision, Outcome, Residue } from '../../contract/outcomes.ts';
+import type { Confirmation, Counts, Decision, Outcome, Residue, TaskStatus } from '../../contract/outcomes.ts';
 import type { ErrorCode } from '../../contract/errors.ts';
-import type { TaskStatus } from './domain/erasure-outcome.ts';
 
 type OptionalTime = ColumnType<Date | null, Date | null | undefined, Date | null>;
 type Optional<T> = ColumnType<T | null, T | null | undefined, T | null>;

@@ -1,5 +1,8 @@
 import { sql, type Insertable, type Kysely, type Selectable, type Transaction, type Updateable } from 'kysely';
 import type { RequestId, TaskId } from '../../contract/ids.ts';
+import { mayFollow, taskLife } from '../../contract/life.ts';
+import type { TaskStatus } from '../../contract/outcomes.ts';
+import { Failure } from '../../platform/failure.ts';
 import type { OrchestrationTables } from './tables.ts';
 
 /** A task's row. */
@@ -39,9 +42,20 @@ export async function lockTask(trx: Transaction<OrchestrationTables>, id: TaskId
     .executeTakeFirst();
 }
 
-/** Changes a locked task. */
-export async function updateTask(trx: Transaction<OrchestrationTables>, id: TaskId, change: Updateable<OrchestrationTables['task']>): Promise<void> {
-  await trx.updateTable('task').set(change).where('id', '=', id).execute();
+function mustFollow(from: TaskStatus, to: TaskStatus): void {
+  if (!mayFollow(taskLife, from, to)) throw new Failure('CONFLICT', `A task that is ${from} cannot become ${to}`);
+}
+
+/** Changes a locked task. Fails with `CONFLICT` when the table of the task's life does not allow its move. */
+export async function updateTask(trx: Transaction<OrchestrationTables>, task: Pick<TaskRow, 'id' | 'status'>, change: Updateable<OrchestrationTables['task']>): Promise<void> {
+  if (change.status !== undefined) mustFollow(task.status, change.status);
+  await trx.updateTable('task').set(change).where('id', '=', task.id).execute();
+}
+
+/** Has a task that waits looked at now; answers whether it still waited. */
+export async function wakeWaiting(trx: Transaction<OrchestrationTables>, id: TaskId, now: Date): Promise<boolean> {
+  const row = await trx.updateTable('task').set({ wake_at: now }).where('id', '=', id).where('status', '=', 'waiting').returning('id').executeTakeFirst();
+  return row !== undefined;
 }
 
 /** How many of these tasks still stand before the ones that wait for them: neither settled nor with a person. */
@@ -64,10 +78,12 @@ export async function startAttempt(
 ): Promise<{ readonly epoch: number; readonly number: number }> {
   const epoch = task.epoch + 1;
   const number = task.attempts_total + 1;
+  const status = options.step === 'erase' ? 'erasing' : 'confirming';
+  mustFollow(task.status, status);
   await trx
     .updateTable('task')
     .set({
-      status: options.step === 'erase' ? 'erasing' : 'confirming',
+      status,
       epoch,
       queued: false,
       attempt: task.attempt + 1,

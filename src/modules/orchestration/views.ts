@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { formatId } from '../../contract/ids.ts';
 import { identifierKindSchema } from '../../contract/identifiers.ts';
-import { confirmationSchema, countsSchema, decisionSchema, outcomeSchema, residueSchema } from '../../contract/outcomes.ts';
+import { confirmationSchema, countsSchema, decisionSchema, outcomeSchema, residueSchema, taskStatusSchema } from '../../contract/outcomes.ts';
 import type { DescribedIdentifier } from '../identity/index.ts';
 import type { PlannedTask } from './domain/plan.ts';
 import type { ManualTask } from './manual-tasks.ts';
@@ -17,7 +17,7 @@ export const taskSchema = z.object({
   identifier: identifierSchema,
   action: z.string(),
   decision: decisionSchema,
-  status: z.enum(['waiting', 'erasing', 'confirming', 'settled', 'manual']),
+  status: taskStatusSchema,
   outcome: outcomeSchema.nullable(),
   confirmation: confirmationSchema.nullable(),
   after: z.array(z.string()),

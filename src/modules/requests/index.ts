@@ -3,7 +3,7 @@ export { createRequestActions, evidenceCodes, type EvidenceCode, type RequestAct
 export { moveRequest, wakeRequest, type Move } from './move-request.ts';
 export { registerRequestRoutes, requestBody, requestBodySchema, requestIdOf, requestParams } from './routes.ts';
 export { requestAdvance } from './jobs.ts';
-export { endedStatuses, executingStatuses, requestLife } from './domain/life.ts';
+export { endedStatuses, executingStatuses } from './domain/life.ts';
 export { checkLaw, laws } from './domain/laws.ts';
 export { dueRequests, findRequest, lockRequest, openAmong, outsideId, readCertificate, summarise, updateRequest, wakeDuplicates, wakeUnderWay, type RequestCore } from './store.ts';
 export type { RequestTables } from './tables.ts';

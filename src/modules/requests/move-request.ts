@@ -1,10 +1,10 @@
 import type { AuditEntry } from '../../contract/audit-entry.ts';
 import type { RequestId } from '../../contract/ids.ts';
+import { mayFollow, requestLife } from '../../contract/life.ts';
 import type { RequestStatus } from '../../contract/outcomes.ts';
 import { isoTime } from '../../platform/clock.ts';
 import { tablesOf, type Tx } from '../../platform/db/database.ts';
 import { Failure } from '../../platform/failure.ts';
-import { mayFollow } from './domain/life.ts';
 import { outsideId, updateRequest, type RequestCore, type RequestRow } from './store.ts';
 import type { RequestTables } from './tables.ts';
 
@@ -29,7 +29,7 @@ export interface Move {
  * Fails with `CONFLICT` when the table of the request's life does not allow it.
  */
 export async function moveRequest(tx: Tx, deps: MoveDeps, request: RequestCore, move: Move): Promise<void> {
-  if (!mayFollow(request.status, move.to)) {
+  if (!mayFollow(requestLife, request.status, move.to)) {
     throw new Failure('CONFLICT', `A request that is ${request.status} cannot become ${move.to}`);
   }
   await updateRequest(tablesOf<RequestTables>(tx), request.id, { status: move.to, moved_at: new Date(move.at), ...move.change });

@@ -1,6 +1,6 @@
 import { sql, type Kysely } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { databaseKinds, startPostgres, type DatabaseSource, type SharedDatabase, type TestPostgres } from '../../../test/support/postgres.ts';
+import { databaseKinds, sharedPostgres, useDatabase } from '../../../test/support/databases.ts';
 import { tablesOf, type Database } from './database.ts';
 import { openPostgres } from './postgres.ts';
 
@@ -11,22 +11,15 @@ interface Tables {
 const outside = /outside the transaction/u;
 const valueOf = async (db: Kysely<Tables>, name: string): Promise<number | undefined> => (await db.selectFrom('counter').select('value').where('name', '=', name).executeTakeFirst())?.value;
 
-describe.each(databaseKinds)('a database of kind $kind', ({ start }) => {
-  let source: DatabaseSource;
-  let shared: SharedDatabase;
+describe.each(databaseKinds)('a database of kind $kind', ({ kind }) => {
+  const shared = useDatabase(kind, 'empty');
   let one: Database;
   let two: Database;
 
   beforeAll(async () => {
-    source = await start();
-    shared = await source.create();
     one = shared.open();
     two = shared.open();
     await one.execute('CREATE TABLE counter (name text PRIMARY KEY, value integer NOT NULL); CREATE TABLE spare (id integer)');
-  });
-  afterAll(async () => {
-    await shared.close();
-    await source.stop();
   });
   beforeEach(async () => {
     await one.execute("TRUNCATE counter; INSERT INTO counter VALUES ('a', 0), ('b', 0)");
@@ -111,15 +104,13 @@ describe.each(databaseKinds)('a database of kind $kind', ({ start }) => {
 });
 
 describe('on PostgreSQL, where processes really meet', () => {
-  let server: TestPostgres;
   let url: string;
   let one: Database;
   let two: Database;
   let broken: Error[];
 
   beforeAll(async () => {
-    server = await startPostgres();
-    url = await server.createDatabase();
+    url = await sharedPostgres().createDatabase();
     one = openPostgres(url, (error) => broken.push(error));
     two = openPostgres(url, (error) => broken.push(error));
     await one.execute("CREATE TABLE counter (name text PRIMARY KEY, value integer NOT NULL); INSERT INTO counter VALUES ('a', 0), ('b', 0)");
@@ -130,10 +121,9 @@ describe('on PostgreSQL, where processes really meet', () => {
   afterAll(async () => {
     await one.close();
     await two.close();
-    await server.stop();
   });
 
-  const terminate = (application: string): Promise<unknown> => sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = ${application}`.execute(two.read());
+  const terminate = (application: string): Promise<unknown> => sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = ${application}`.execute(two.read());
 
   it('two transactions that wait for each other both commit', async () => {
     const met = Promise.withResolvers<undefined>();

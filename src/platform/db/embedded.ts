@@ -11,6 +11,8 @@ import { assembleDatabase, type Database } from './database.ts';
 export async function openEmbedded(folder?: string): Promise<Database> {
   if (folder !== undefined) mkdirSync(folder, { recursive: true });
   const pglite = await PGlite.create(folder === undefined ? {} : { dataDir: folder });
+  // A segment of the write-ahead log that is kept for use again keeps what it held, wrapped keys that were destroyed since among it.
+  await pglite.exec('SET wal_recycle = off');
   const locks = new Set<bigint>();
   return assembleDatabase({
     kind: 'embedded',

@@ -1,23 +1,15 @@
 import { readdirSync } from 'node:fs';
 import { sql } from 'kysely';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { databaseKinds, type DatabaseSource } from '../../../test/support/postgres.ts';
+import { describe, expect, it } from 'vitest';
+import { createDatabase, databaseKinds } from '../../../test/support/databases.ts';
 import type { Database } from './database.ts';
 import { migrate, type MigrationSet } from './migrate.ts';
 
 const namesOf = (set: MigrationSet): string[] => readdirSync(new URL(`../../../migrations/${set}/`, import.meta.url)).toSorted();
 
-describe.each(databaseKinds)('migrations on the database of kind $kind', ({ start }) => {
-  let source: DatabaseSource;
-  beforeAll(async () => {
-    source = await start();
-  });
-  afterAll(async () => {
-    await source.stop();
-  });
-
+describe.each(databaseKinds)('migrations on the database of kind $kind', ({ kind }) => {
   const onEmpty = async (work: (one: Database, two: Database) => Promise<void>): Promise<void> => {
-    const shared = await source.create();
+    const shared = await createDatabase(kind, 'empty');
     try {
       await work(shared.open(), shared.open());
     } finally {

@@ -50,29 +50,48 @@ export function openPostgres(url: string, onError: (error: Error) => void): Data
   });
 }
 
-/** The server asks whether who holds a lock is still there, and gives it free 25 seconds after a machine vanished. */
-const lockKeepAlive = 'SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3';
+/** How often who holds a lock tells the server that it lives. */
+const lockPingMs = 5000;
+/** After so long without hearing it the server gives the lock free: a machine that vanished, and a process that hangs, whose machine still answers for it. */
+const lockSilenceMs = 20_000;
 
 async function tryLock(url: string, key: bigint, onError: (error: Error) => void): Promise<ExclusiveLock | undefined> {
-  const client = new pg.Client({ connectionString: url, application_name: 'quittance-lock', keepAlive: true });
+  const client = new pg.Client({ connectionString: url, application_name: 'quittance-lock', keepAlive: true, query_timeout: lockSilenceMs });
   let held = true;
-  client.on('error', (error) => {
+  let ping: NodeJS.Timeout | undefined;
+  const lost = (): void => {
     held = false;
+    clearInterval(ping);
+  };
+  client.on('error', (error) => {
+    lost();
     onError(error);
   });
-  client.on('end', () => {
-    held = false;
-  });
+  client.on('end', lost);
   let locked = false;
   try {
     await client.connect();
-    await client.query(lockKeepAlive);
+    await client.query(`SET idle_session_timeout = ${lockSilenceMs}`);
     const answer = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [String(key)]);
     locked = answer.rows[0]?.locked === true;
   } finally {
     if (!locked) await client.end();
   }
-  return locked ? { held: () => held, release: () => client.end() } : undefined;
+  if (!locked) return undefined;
+  if (held) {
+    ping = setInterval(() => {
+      client.query('SELECT').catch((error: unknown) => {
+        if (!held) return;
+        lost();
+        onError(error as Error);
+      });
+    }, lockPingMs);
+  }
+  const release = async (): Promise<void> => {
+    lost();
+    await client.end();
+  };
+  return { held: () => held, release };
 }
 
 /** How long to wait before connecting again when the listening connection broke. */

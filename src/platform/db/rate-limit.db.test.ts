@@ -1,28 +1,19 @@
 import { sql } from 'kysely';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { databaseKinds, type DatabaseSource, type SharedDatabase } from '../../../test/support/postgres.ts';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { databaseKinds, useDatabase } from '../../../test/support/databases.ts';
 import type { Database } from './database.ts';
-import { migrate } from './migrate.ts';
 import { takePlace } from './rate-limit.ts';
 
 /** So slow that no place comes free while a test runs. */
 const slow = { perSecond: 0.001, burst: 10 };
 
-describe.each(databaseKinds)('a rate limit on the database of kind $kind', ({ start }) => {
-  let source: DatabaseSource;
-  let shared: SharedDatabase;
+describe.each(databaseKinds)('a rate limit on the database of kind $kind', ({ kind }) => {
+  const shared = useDatabase(kind, 'main');
   let one: Database;
   let two: Database;
-  beforeAll(async () => {
-    source = await start();
-    shared = await source.create();
+  beforeAll(() => {
     one = shared.open();
     two = shared.open();
-    await migrate(one, 'main');
-  });
-  afterAll(async () => {
-    await shared.close();
-    await source.stop();
   });
   beforeEach(async () => {
     await one.execute('TRUNCATE rate_limit');

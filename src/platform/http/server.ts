@@ -1,6 +1,6 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance, type FastifyRequest, type RawServerDefault } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, type RawServerDefault } from 'fastify';
 import {
   hasZodFastifySchemaValidationErrors,
   jsonSchemaTransform,
@@ -10,7 +10,7 @@ import {
 } from 'fastify-type-provider-zod';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Failure, isFailure } from '../failure.ts';
-import { describeError, type Log } from '../log.ts';
+import type { Log } from '../log.ts';
 import { problemOf, toProblem, type Problem } from './problem.ts';
 
 /** The HTTP server as modules see it: routes carry zod schemas, from which validation and OpenAPI come. */
@@ -29,6 +29,7 @@ declare module 'fastify' {
 
 /** The largest body taken, in bytes: a request names a person by a handful of identifiers. */
 const bodyLimit = 64 * 1024;
+const nothingHere = 'There is nothing at this address';
 /** The deepest JSON taken; deeper nesting is an attack or a mistake. */
 const depthMax = 16;
 
@@ -40,6 +41,8 @@ export async function createHttpServer(log: Log, version: string): Promise<HttpS
     forceCloseConnections: true,
     requestTimeout: 30_000,
     routerOptions: { maxParamLength: 256 },
+    // The framework's own answers to an address that it cannot read repeat the address, and a person may be named in it.
+    frameworkErrors: (_error, _request, reply) => sendNotFound(reply as FastifyReply),
     // The address of who calls is personal data and is not needed.
     trustProxy: false,
   }).withTypeProvider<ZodTypeProvider>();
@@ -61,10 +64,7 @@ export async function createHttpServer(log: Log, version: string): Promise<HttpS
     if (retryAfterMs !== undefined) void reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
     return reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem));
   });
-  app.setNotFoundHandler((_request, reply) => {
-    const problem = toProblem('NOT_FOUND', 'There is nothing at this address');
-    return reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem));
-  });
+  app.setNotFoundHandler((_request, reply) => sendNotFound(reply));
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -76,6 +76,11 @@ export async function createHttpServer(log: Log, version: string): Promise<HttpS
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;
+}
+
+function sendNotFound(reply: FastifyReply): void {
+  const problem = toProblem('NOT_FOUND', nothingHere);
+  void reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem));
 }
 
 /**
@@ -122,7 +127,9 @@ function problemFor(error: FastifyError, log: Log): Problem {
   if (hasZodFastifySchemaValidationErrors(error)) {
     const issue = error.validation[0];
     const pointer = issue?.instancePath ?? '';
-    return toProblem('VALIDATION_FAILED', `${error.validationContext ?? 'request'}${pointer}: ${issue?.message ?? 'is not valid'}`, pointer === '' ? '/' : pointer);
+    // The rule's own message quotes the unknown name, which may be anything: a person's address too.
+    const message = issue?.keyword === 'unrecognized_keys' ? 'has a field that is not known here; /openapi.json describes those that are' : (issue?.message ?? 'is not valid');
+    return toProblem('VALIDATION_FAILED', `${error.validationContext ?? 'request'}${pointer}: ${message}`, pointer === '' ? '/' : pointer);
   }
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
@@ -133,7 +140,9 @@ function problemFor(error: FastifyError, log: Log): Problem {
     case 'FST_ERR_CTP_EMPTY_JSON_BODY':
       return toProblem('BODY_MALFORMED', 'The body does not have the length that its header says');
     default:
-      log.error({ err: describeError(error) }, 'request failed on a bug');
+      // What serves the reference page's files refuses by a status: an address that climbs out of their folder, say.
+      if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) return toProblem('NOT_FOUND', nothingHere);
+      log.error({ err: error }, 'request failed on a bug');
       return toProblem('INTERNAL', 'Something went wrong on our side; nothing was changed');
   }
 }

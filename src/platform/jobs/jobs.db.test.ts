@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { databaseKinds, startPostgres, type DatabaseSource, type SharedDatabase, type TestPostgres } from '../../../test/support/postgres.ts';
+import { databaseKinds, sharedPostgres, useDatabase } from '../../../test/support/databases.ts';
 import type { Database } from '../db/database.ts';
 import { openPostgres } from '../db/postgres.ts';
 import { createLog } from '../log.ts';
@@ -14,9 +14,8 @@ const all = { schedules: true, supervises: true };
 /** Waits for what the queue does by itself; it looks every half second. */
 const eventually = (expectation: () => void, timeout = 20_000): Promise<void> => vi.waitFor(expectation, { timeout, interval: 20 });
 
-describe.each(databaseKinds)('jobs on the database of kind $kind', ({ start }) => {
-  let source: DatabaseSource;
-  let shared: SharedDatabase;
+describe.each(databaseKinds)('jobs on the database of kind $kind', ({ kind }) => {
+  const shared = useDatabase(kind, 'empty');
   let database: Database;
   let jobs: Jobs;
   let seen: string[];
@@ -28,13 +27,7 @@ describe.each(databaseKinds)('jobs on the database of kind $kind', ({ start }) =
   const send = (id: string, delayMs = 0): Promise<void> => database.transaction((tx) => jobs.send(tx, look, { id }, { delayMs }));
 
   beforeAll(async () => {
-    source = await start();
-    shared = await source.create();
     database = shared.open();
-  });
-  afterAll(async () => {
-    await shared.close();
-    await source.stop();
   });
   beforeEach(async () => {
     seen = [];
@@ -126,23 +119,20 @@ describe.each(databaseKinds)('jobs on the database of kind $kind', ({ start }) =
 });
 
 describe('jobs of several processes on one PostgreSQL', () => {
-  let server: TestPostgres;
   let one: Database;
   let two: Database;
   beforeAll(async () => {
-    server = await startPostgres();
-    const url = await server.createDatabase();
+    const url = await sharedPostgres().createDatabase();
     one = openPostgres(url, () => undefined);
     two = openPostgres(url, () => undefined);
   });
   afterAll(async () => {
     await one.close();
     await two.close();
-    await server.stop();
   });
 
   it('many processes that start at once on an empty database all start', async () => {
-    const url = await server.createDatabase();
+    const url = await sharedPostgres().createDatabase();
     const handles = Array.from({ length: 6 }, () => openPostgres(url, () => undefined));
     const started = await Promise.all(handles.map(async (each) => startJobs(each, [look], log, { schedules: false, supervises: false })));
     // A first send inside a transaction, on a process that works nothing, as one that only serves HTTP does.

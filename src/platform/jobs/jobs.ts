@@ -113,6 +113,7 @@ export async function startJobs(
     await boss.start();
     await makeQueues(boss, kinds);
   });
+  const worked = new Set<string>();
   return {
     send: async (tx, kind, data, sendOptions) => {
       const delayMs = sendOptions?.delayMs ?? 0;
@@ -125,6 +126,7 @@ export async function startJobs(
       await boss.send(kind.name, data);
     },
     work: async (kind, handler) => {
+      worked.add(kind.name);
       await boss.work<JobData>(
         kind.name,
         {
@@ -153,6 +155,8 @@ export async function startJobs(
       await boss.schedule(kind.name, cron, null, { missed: 'once' });
     },
     stop: async (graceMs) => {
+      // pg-boss closes its listening connection first, and takes jobs until that is done.
+      await Promise.all([...worked].map(async (name) => boss.offWork(name, { wait: false })));
       await boss.stop({ graceful: true, timeout: graceMs });
     },
   };

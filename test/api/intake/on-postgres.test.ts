@@ -2,22 +2,19 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parseId } from '../../../src/contract/ids.ts';
 import { openPostgres } from '../../../src/platform/db/postgres.ts';
-import { startPostgres, type TestPostgres } from '../../support/postgres.ts';
+import { sharedPostgres } from '../../support/databases.ts';
 import { openIntakeWorld, post, sendWebhook, type IntakeWorld } from './intake-world.ts';
 
 // On the embedded database transactions take turns by themselves; here they really meet.
 
-let server: TestPostgres;
 let world: IntakeWorld;
 
 beforeAll(async () => {
-  server = await startPostgres();
-  const url = await server.createDatabase();
+  const url = await sharedPostgres().createDatabase('main');
   world = await openIntakeWorld(async () => openPostgres(url, () => undefined));
 });
 afterAll(async () => {
   await world.close();
-  await server.stop();
 });
 
 it('one message sent twenty times at once opens one request, and all get its answer', async () => {

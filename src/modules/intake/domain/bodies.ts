@@ -61,19 +61,15 @@ interface GivenText {
   readonly field: string;
 }
 
-/** A key of the body may be anything, a person's address too: only what looks like a field's name is repeated. */
-const nameable = (key: unknown): string => (typeof key === 'number' || (typeof key === 'string' && /^[A-Za-z0-9_-]{1,64}$/u.test(key)) ? String(key) : '?');
-
 function validate<Schema extends z.ZodType>(schema: Schema, body: unknown): z.infer<Schema> {
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  const path = issue?.path.map(nameable) ?? [];
+  const field = `/${issue?.path.join('/') ?? ''}`;
   if (issue?.code === 'unrecognized_keys') {
-    const field = `/${[...path, nameable(issue.keys[0])].join('/')}`;
-    throw new Failure('VALIDATION_FAILED', `${field} is not a field that is known here; remove it or correct its name`, { field });
+    // Not by its name: a key of the body may be anything, a person's address or number too. The path to it has known names only.
+    throw new Failure('VALIDATION_FAILED', `${field} has a field that is not known here; remove it or correct its name (/openapi.json describes those that are)`, { field });
   }
-  const field = `/${path.join('/')}`;
   throw new Failure('VALIDATION_FAILED', `${field}: ${issue?.message ?? 'is not valid'}`, { field });
 }
 

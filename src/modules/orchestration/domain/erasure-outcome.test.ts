@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { afterConfirm, afterErase, afterFailure, taskLife, type ConfirmFacts } from './erasure-outcome.ts';
+import { afterConfirm, afterErase, afterFailure, type ConfirmFacts } from './erasure-outcome.ts';
 
 const nothing = { counts: {}, residue: [] } as const;
 const facts: ConfirmFacts = {
@@ -86,11 +86,4 @@ test('no failure, whatever it is, is ever counted as success', () => {
       expect(afterFailure(failure as Parameters<typeof afterFailure>[0], state as Parameters<typeof afterFailure>[1]).to).not.toBe('settled');
     }),
   );
-});
-
-test('every state of a task has an exit, and every exit is a state', () => {
-  for (const exits of Object.values(taskLife)) {
-    expect(exits.length).toBeGreaterThan(0);
-    for (const exit of exits) expect(Object.keys(taskLife)).toContain(exit);
-  }
 });

@@ -3,23 +3,6 @@ import type { ErrorCode, Retry } from '../../../contract/errors.ts';
 import type { Identifier } from '../../../contract/identifiers.ts';
 import type { Confirmation, Outcome } from '../../../contract/outcomes.ts';
 
-/**
- * Where a task stands. `waiting` for what comes first; `erasing`, a step is due or at work; `confirming`, the system said done and is read back;
- * `settled`, over; `manual`, a person decides.
- */
-export type TaskStatus = 'waiting' | 'erasing' | 'confirming' | 'settled' | 'manual';
-
-/** The life of a task, as the one table: from each state, the states that may follow. */
-export const taskLife: Readonly<Record<TaskStatus, readonly TaskStatus[]>> = {
-  waiting: ['erasing', 'manual', 'settled'],
-  erasing: ['erasing', 'confirming', 'settled', 'manual'],
-  confirming: ['confirming', 'settled', 'manual'],
-  // Something too young to erase has come of age.
-  settled: ['erasing'],
-  // An operator retries, or settles by hand.
-  manual: ['erasing', 'confirming', 'settled'],
-};
-
 /** What becomes of a task after something was observed. This file alone decides when an erasure counts as done. */
 export type Verdict =
   | { readonly to: 'erasing' | 'confirming'; readonly wakeInMs: number; readonly outcome?: Outcome; readonly countsConfirm?: true }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { openCheckpoint, parseVerifierKey, tilePath, tilesOfLevel, tileWidth } from '../../../../verify/index.ts';
+import { openCheckpoint, readKeys, tilePath, tilesOfLevel, tileWidth } from '../../../../verify/index.ts';
 import { createApiClient, type ApiClient } from '../../../api-client.ts';
 import { CommandError } from '../../../command-error.ts';
 import { exitCodes, print, printJson, type CliContext, type JsonFlag } from '../../../context.ts';
@@ -33,8 +33,8 @@ export async function run(this: CliContext, flags: Flags, folder: string): Promi
 async function exportPublished(api: ApiClient, folder: string, onProgress: (rows: number, size: number) => void): Promise<{ readonly size: number; readonly tiles: number }> {
   const key = await api.getBytes('/.well-known/quittance-log-key');
   const note = (await api.getBytes('/v1/audit/checkpoint')).toString('utf8');
-  const parsed = parseVerifierKey(key.toString('utf8').trim());
-  const opened = parsed.ok ? openCheckpoint(note, [parsed.key]) : parsed;
+  const keys = readKeys(key.toString('utf8').split('\n').filter((line) => line !== ''));
+  const opened = keys.ok ? openCheckpoint(note, keys.keys) : keys;
   if (!opened.ok) throw new CommandError(exitCodes.failed, `The server’s checkpoint is not signed by its own key (${opened.check}); nothing was exported`);
   const { size } = opened.checkpoint;
   let tiles = 0;

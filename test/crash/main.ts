@@ -1,0 +1,74 @@
+import { randomBytes } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { layGround, type Ground } from './processes/ground.ts';
+import { runProcessRound } from './processes/round.ts';
+import { runSimulationRound } from './simulation/index.ts';
+
+/**
+ * Plays seeded rounds and says what did not hold: `node test/crash/main.ts --mode simulation|embedded|postgres [--seed S] [--rounds N]
+ * [--lanes L]`. Round n of the seed S is the round S/n; `--seed S/n --rounds 1` repeats it. Ends with 1 when anything did not hold.
+ */
+interface Told {
+  readonly violations: readonly string[];
+  readonly about: string;
+}
+
+const modes = ['simulation', 'embedded', 'postgres'] as const;
+type Mode = (typeof modes)[number];
+
+const { values } = parseArgs({
+  options: { seed: { type: 'string', default: randomBytes(4).toString('hex') }, rounds: { type: 'string', default: '1' }, mode: { type: 'string', default: 'embedded' }, lanes: { type: 'string' } },
+});
+const mode = modes.find((each) => each === values.mode);
+const rounds = Number(values.rounds);
+if (mode === undefined || !Number.isInteger(rounds) || rounds < 1) {
+  process.stderr.write(`--mode takes ${modes.join(', ')}, --rounds a number\n`);
+  process.exit(2);
+}
+
+/** A round that is named whole is played as it is named. */
+const seedOf = (round: number): string => (values.seed.includes('/') && rounds === 1 ? values.seed : `${values.seed}/${round}`);
+
+async function playSimulated(seed: string): Promise<Told> {
+  const began = performance.now();
+  const { violations, lives, events, told } = await runSimulationRound(seed);
+  const went = Object.entries(told).map(([what, count]) => `${count} ${what}`);
+  return { violations, about: `${lives} requests, ${events} events, ${Math.round(performance.now() - began)} ms: ${went.join(', ') || 'nothing'}` };
+}
+
+async function playReal(ground: Ground, seed: string): Promise<Told> {
+  const { violations, requests, processes, tookMs, done, folder } = await runProcessRound(ground, seed);
+  return { violations, about: `${requests} requests, ${processes} processes, ${(tookMs / 1000).toFixed(1)} s: ${done}${folder === undefined ? '' : `\n  kept in ${folder}`}` };
+}
+
+/** Plays rounds one after the other, until none is left; several lanes play side by side. */
+async function lane(next: () => number | undefined, of: Mode): Promise<number> {
+  const ground = of === 'simulation' ? undefined : await layGround(of);
+  let failed = 0;
+  try {
+    for (let round = next(); round !== undefined; round = next()) {
+      const seed = seedOf(round);
+      const { violations, about } = await (ground === undefined ? playSimulated(seed) : playReal(ground, seed));
+      process.stdout.write(`round ${round} seed ${seed} ${violations.length === 0 ? 'holds' : 'DOES NOT HOLD'}: ${about}\n`);
+      if (violations.length === 0) continue;
+      failed += 1;
+      for (const violation of violations) process.stdout.write(`  ${violation}\n`);
+      process.stdout.write(`  again: npm run crash -- --mode ${of} --seed ${seed} --rounds 1\n`);
+    }
+  } finally {
+    await ground?.close();
+  }
+  return failed;
+}
+
+const lanes = Number(values.lanes ?? (mode === 'postgres' ? 3 : mode === 'embedded' ? 2 : 1));
+let played = 0;
+const next = (): number | undefined => {
+  if (played === rounds) return undefined;
+  played += 1;
+  return played;
+};
+const failures = await Promise.all(Array.from({ length: Math.min(lanes, rounds) }, async () => lane(next, mode)));
+const failed = failures.reduce((sum, each) => sum + each, 0);
+process.stdout.write(`${mode}: ${rounds} rounds of the seed ${values.seed}, ${failed} did not hold\n`);
+process.exit(failed === 0 ? 0 : 1);

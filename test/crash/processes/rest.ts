@@ -1,0 +1,73 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { call } from '../../support/quittance.ts';
+import type { SeededRandom } from '../seeded-random.ts';
+import type { Standing } from '../standing.ts';
+import type { Slot } from './slot.ts';
+
+/** How fast time passes while things come to rest: at each look the clocks go ahead by so much, so that waits of minutes take seconds. */
+const lookMs = 250;
+const aheadMs = 5000;
+/** How often somebody looks at what waits for a person. */
+const visitsMax = 3;
+
+type Items = readonly Readonly<Record<string, string | null>>[];
+
+/** Where an embedded installation stands, as far as its API tells. */
+export async function standingOverHttp(url: string, ids: readonly string[]): Promise<Standing> {
+  const underWay: string[] = [];
+  const manual = await openManualTasks(url);
+  const waiting = new Set(manual.map((each) => each['request_id']));
+  for (const id of ids) {
+    const request = (await call(url, `/v1/privacy-requests/${id}`)).body as unknown as { readonly status: string; readonly duplicate_of?: string | null };
+    if ((request.status === 'escalated' || request.status === 'awaiting_approval') && waiting.has(id)) continue;
+    if (request.status === 'verified' && waiting.size > 0) continue;
+    const timeline = (await call(url, `/v1/privacy-requests/${id}/timeline`)).body as unknown as { readonly items: readonly { readonly type: string; readonly logged: boolean }[] };
+    const isOver = timeline.items.every((each) => each.logged) && timeline.items.some((each) => each.type === 'request.shredded');
+    if (!isOver) underWay.push(`request ${id} ${request.status}`);
+  }
+  return { underWay, withPeople: manual.length };
+}
+
+async function openManualTasks(url: string): Promise<Items> {
+  const listed = await call(url, '/v1/manual-tasks?limit=200');
+  return ((listed.body as unknown as { readonly items?: Items }).items ?? []).filter((each) => each['settled_at'] === null || each['settled_at'] === undefined);
+}
+
+/** Does what an operator does with what waits: mostly tries it again, and at the last visit leaves it out or leaves it lying. */
+async function visit(url: string, random: SeededRandom, isLast: boolean): Promise<void> {
+  for (const each of await openManualTasks(url)) {
+    const again = isLast ? (['skipped_by_operator', 'done_manually', undefined] as const) : (['retry', 'retry', 'retry', 'skipped_by_operator', undefined] as const);
+    const how = each['task_id'] === null ? (isLast ? undefined : 'retry') : random.pick(again);
+    if (how === undefined) continue;
+    await call(url, `/v1/manual-tasks/${String(each['id'])}/settle`, { method: 'POST', body: JSON.stringify({ how }) });
+  }
+}
+
+/**
+ * Waits until nothing is under way any more, with an operator at the desk, at most until `endsAt`; answers what never came to rest. Time passes
+ * fast meanwhile: the clocks of all processes go ahead together from `offsetMs` on.
+ */
+export async function comeToRest(
+  slots: readonly Slot[],
+  look: () => Promise<Standing>,
+  url: () => string | undefined,
+  options: { readonly random: SeededRandom; readonly endsAt: number; readonly clock: { offsetMs: number } },
+): Promise<readonly string[]> {
+  const { random, endsAt, clock } = options;
+  let visits = 0;
+  let last: readonly string[] = ['nothing was ever seen'];
+  while (Date.now() < endsAt) {
+    clock.offsetMs += aheadMs;
+    for (const slot of slots) slot.tell({ offsetMs: clock.offsetMs, sweep: true });
+    await pause(lookMs);
+    const standing = await look().catch(() => undefined);
+    const base = url();
+    if (standing === undefined || base === undefined) continue;
+    last = standing.underWay;
+    if (last.length > 0) continue;
+    if (standing.withPeople === 0 || visits === visitsMax) return [];
+    visits += 1;
+    await visit(base, random, visits === visitsMax).catch(() => undefined);
+  }
+  return last;
+}

@@ -1,0 +1,328 @@
+import { randomBytes } from 'node:crypto';
+import { sql } from 'kysely';
+import { compose, serviceNames, type ServiceName } from '../../../src/composition.ts';
+import { auditVerify } from '../../../src/modules/audit/index.ts';
+import { notificationSweep } from '../../../src/modules/notifications/index.ts';
+import { sweep } from '../../../src/modules/orchestration/index.ts';
+import { migrate } from '../../../src/platform/db/migrate.ts';
+import { createLog } from '../../../src/platform/log.ts';
+import { segmentDefinition } from '../../../src/sandbox/segment/index.ts';
+import { createSimulator, type SimulatorCore } from '../../../src/sandbox/simulator.ts';
+import { stripeDefinition } from '../../../src/sandbox/stripe/index.ts';
+import { twilioDefinition } from '../../../src/sandbox/twilio/index.ts';
+import { plantPeople, type Person } from '../people.ts';
+import type { SeededRandom } from '../seeded-random.ts';
+import type { Accepted, World as Evidence } from '../violations.ts';
+import type { Chaos } from './chaos.ts';
+import { environment, origins, signed, simConfig, simSettings } from './configuration.ts';
+import { seedCrypto } from './seeded-crypto.ts';
+import { createSimStore, type SimStore } from './sim-database.ts';
+import { createSimQueue, type SimQueue } from './sim-jobs.ts';
+import { createSimNetwork, type SimNetwork } from './sim-network.ts';
+import { createSimProcess, type SimProcess } from './sim-process.ts';
+import { createVirtualTime, type VirtualTime } from './virtual-time.ts';
+
+/** One installation of Quittance, its vendors and the people who write to it, on virtual time. */
+export interface World {
+  readonly plant: (people: readonly Person[]) => void;
+  /** Starts the processes, and what is done to them from outside. */
+  readonly begin: () => void;
+  /** Has a person's request sent, `afterMs` from now, until somebody takes it. */
+  readonly ask: (person: Person, afterMs: number) => void;
+  readonly pass: (ms: number) => Promise<void>;
+  /** Ends all trouble: what is frozen goes on, clocks are right again. */
+  readonly calm: () => void;
+  /** Lets time pass until nothing is under way any more, with an operator at the desk; answers who never came to rest. */
+  readonly rest: (atMostMs: number) => Promise<readonly string[]>;
+  /** Stops the processes in order. */
+  readonly end: () => Promise<void>;
+  readonly evidence: () => Evidence;
+  readonly events: () => number;
+  readonly lastedMs: () => number;
+}
+
+/** What outlives a round, since making it takes longer than a round. */
+interface Ground {
+  readonly time: VirtualTime;
+  readonly main: SimStore;
+  readonly audit: SimStore;
+  readonly vendors: { readonly stripe: SimulatorCore; readonly twilio: SimulatorCore; readonly segment: SimulatorCore };
+  chaos: Chaos | undefined;
+}
+
+let ground: Promise<Ground> | undefined;
+
+async function layGround(): Promise<Ground> {
+  const time = createVirtualTime();
+  const fate = () => made.chaos?.databaseFate() ?? 'well';
+  const made: Ground = {
+    time,
+    main: await createSimStore(time, fate),
+    audit: await createSimStore(time, fate),
+    vendors: {
+      stripe: createSimulator(stripeDefinition(), time.now),
+      twilio: createSimulator(twilioDefinition(), time.now),
+      segment: createSimulator(segmentDefinition(), time.now),
+    },
+    chaos: undefined,
+  };
+  for (const each of Object.values(made.vendors)) await each.app.ready();
+  time.install();
+  return made;
+}
+
+/** A place that a process runs in; when one dies there another is started. */
+interface Slot {
+  readonly services: readonly ServiceName[];
+  process: SimProcess | undefined;
+}
+
+/** Which systems a round's installation is connected to: one often, since a life there is short, and all three now and then. */
+const systemsOf: readonly (readonly (keyof typeof origins)[])[] = [['stripe'], ['stripe'], ['stripe'], ['segment'], ['segment'], ['stripe', 'segment'], ['twilio'], ['stripe', 'twilio', 'segment']];
+
+const startMs = Date.parse('2026-03-02T09:00:00Z');
+const minuteMs = 60_000;
+/** How long a caller waits for an answer. */
+const callerMs = 15_000;
+/** How long a process that was told to stop may take before it is killed. */
+const stopMs = 60_000;
+
+/** Opens the world of one round. */
+export async function openWorld(random: SeededRandom, chaos: Chaos): Promise<World> {
+  const held = await (ground ??= layGround());
+  const { time, main, audit, vendors } = held;
+  held.chaos = undefined;
+  seedCrypto(random.fork('crypto'));
+  const choice = random.fork('choice');
+  const beganAt = startMs + random.int(365) * 86_400_000 + random.int(86_400_000);
+  time.restart(beganAt, (count) => choice.int(count));
+  await emptyStores(held);
+  for (const each of Object.values(vendors)) each.reset();
+  vendors.stripe.seed({ account: { requests_per_second: 1000 } });
+  vendors.segment.seed({ account: { polls_per_stage: 1 } });
+  held.chaos = chaos;
+
+  const queue: SimQueue = createSimQueue(time, main, random.fork('queue'), chaos.jobFate);
+  const network: SimNetwork = createSimNetwork(time, new Map(Object.entries(vendors).map(([name, vendor]) => [origins[name as keyof typeof origins], vendor])), random.fork('network'), chaos.callFate);
+  const config = simConfig({ approval: random.chance(0.2) ? 'required' : 'none', order: random.chance(0.3), concurrency: random.pick([1, 2, 8]), systems: random.pick(systemsOf) });
+  const isEmbedded = random.chance(0.5);
+  const slots: Slot[] = (isEmbedded ? [[...serviceNames]] : [['http'], ['worker'], ['worker'], ['http', 'worker', 'scheduler']]).map((services) => ({ services: services as ServiceName[], process: undefined }));
+  const masterKey = randomBytes(32).toString('base64');
+  const accepted: Accepted[] = [];
+  const dice = random.fork('dice');
+  let verifierKey = '';
+  let people: readonly Person[] = [];
+  let events = 0;
+  let ending = false;
+  let unanswered = 0;
+
+  const launch = (slot: Slot): void => {
+    const process = createSimProcess(time, slot.services.join('+'), slot.services, chaos.strikes);
+    slot.process = process;
+    process.skewMs = chaos.on ? dice.pick([0, 0, 0, -90_000, 90_000, 15_000, 600_000]) : 0;
+    process.onDeath(() => {
+      if (!ending) time.schedule(dice.int(20_000), () => launch(slot));
+    });
+    void start(process);
+  };
+  const start = async (process: SimProcess): Promise<void> => {
+    try {
+      const quittance = await process.enter(() => composeProcess(process));
+      process.stop = quittance.stop;
+      process.ready = true;
+      verifierKey = (await quittance.audit.keys.read()).current.verifierKey.text;
+    } catch {
+      // It died on the way, or a database connection broke: whoever runs it starts it again.
+      process.kill();
+    }
+  };
+  const composeProcess = (process: SimProcess) =>
+    compose({
+      settings: simSettings(masterKey),
+      config,
+      services: process.services,
+      log: simLog(),
+      clock: { now: () => time.now() + process.skewMs },
+      random: { bytes: (size) => dice.bytes(size), fraction: () => dice.fraction(), digits: (count) => String(dice.int(10 ** count)).padStart(count, '0') },
+      secrets: { environment, readFile: () => '' },
+      boundary: () => process.point('boundary'),
+      edges: {
+        openDatabases: async () => {
+          const kind = isEmbedded ? 'embedded' : 'postgres';
+          return { main: main.open(process, kind), audit: audit.open(process, kind), close: async () => undefined };
+        },
+        startJobs: async (_database, kinds) => queue.join(process, kinds),
+        transport: network.transportOf(process),
+        createMailer: () => network.mailerOf(process),
+        listen: async (app) => {
+          process.app = app;
+          return 'http://quittance.test';
+        },
+      },
+    });
+
+  /** Calls the API at any process that serves it; undefined when no answer came. */
+  const call = async (method: 'GET' | 'POST', url: string, body?: string, headers?: Record<string, string>): Promise<{ readonly status: number; readonly body: Record<string, unknown> } | undefined> => {
+    const process = dice.pick([...slots.map((slot) => slot.process), undefined].filter((each) => each?.ready === true && !each.dead && each.app !== undefined));
+    if (process?.app === undefined) return undefined;
+    const { app } = process;
+    const given = headers ?? { authorization: `Bearer ${environment['API_KEY'] ?? ''}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
+    const answer = process.enter(() => app.inject({ method, url, headers: given, ...(body === undefined ? {} : { payload: body }) }));
+    const first = await Promise.race([answer, time.sleep(callerMs).then(() => undefined)]);
+    if (first === undefined || process.dead) return undefined;
+    return { status: first.statusCode, body: first.body.startsWith('{') ? (JSON.parse(first.body) as Record<string, unknown>) : {} };
+  };
+
+  const ask = (person: Person, afterMs: number): void => {
+    const id = `msg_${dice.bytes(8).toString('hex')}`;
+    const body = JSON.stringify(person.request);
+    unanswered += 1;
+    const send = async (): Promise<void> => {
+      for (;;) {
+        const answer = await call('POST', '/v1/intake/crm', body, signed(body, id, time.now()));
+        if (answer !== undefined && answer.status >= 200 && answer.status < 300) {
+          const requestId = String(answer.body['id']);
+          if (!accepted.some((each) => each.id === requestId)) accepted.push({ id: requestId, person });
+          // Who was answered may still send it again.
+          if (!chaos.on || !dice.chance(0.1)) {
+            unanswered -= 1;
+            return;
+          }
+        }
+        await time.sleep(1000 + dice.int(30_000));
+      }
+    };
+    time.schedule(afterMs, () => void send());
+  };
+
+  /** Does something to one process from outside. */
+  const incident = (): void => {
+    const waitMs = chaos.nextIncidentMs();
+    if (waitMs === Infinity) return;
+    time.schedule(waitMs, () => {
+      if (!chaos.on) return;
+      const slot = dice.pick(slots);
+      const { process } = slot;
+      if (process !== undefined && !process.dead) hit(process);
+      incident();
+    });
+  };
+  const hit = (process: SimProcess): void => {
+    switch (dice.pick(['kill', 'stop', 'freeze', 'jump'] as const)) {
+      case 'kill':
+        process.kill();
+        return;
+      case 'stop':
+        if (process.stop === undefined) return;
+        process.ready = false;
+        process.enter(process.stop).then(process.kill, process.kill);
+        time.schedule(stopMs, process.kill);
+        return;
+      case 'freeze':
+        process.freeze();
+        time.schedule(dice.pick([5000, 40_000, 180_000]), process.thaw);
+        return;
+      case 'jump':
+        process.skewMs = dice.pick([0, -3_600_000, 3_600_000, 30_000, -30_000]);
+    }
+  };
+
+  const ring = (): void => {
+    time.schedule(minuteMs, () => {
+      queue.ring(sweep.name);
+      queue.ring(notificationSweep.name);
+      ring();
+    });
+  };
+  const pass = async (ms: number): Promise<void> => {
+    events += await time.run(() => false, time.now() + ms);
+  };
+  /** Runs the world until a promise of its own is kept. */
+  const until = async (promise: Promise<unknown>): Promise<void> => {
+    let isDone = false;
+    const mark = (): void => {
+      isDone = true;
+    };
+    promise.then(mark, mark);
+    events += await time.run(() => isDone, time.now() + 3_600_000);
+  };
+
+  const operate = async (): Promise<void> => {
+    const listed = await call('GET', '/v1/manual-tasks?limit=200');
+    for (const each of (listed?.body['items'] ?? []) as { id: string; request_id: string; task_id: string | null; reason_code: string }[]) {
+      if (each.reason_code === 'APPROVAL_NEEDED') {
+        await call('POST', `/v1/privacy-requests/${each.request_id}/approve`);
+        continue;
+      }
+      const how = dice.pick(each.task_id === null ? (['retry'] as const) : (['retry', 'retry', 'skipped_by_operator'] as const));
+      await call('POST', `/v1/manual-tasks/${each.id}/settle`, JSON.stringify({ how }));
+    }
+  };
+
+  return {
+    plant: (given) => {
+      people = given;
+      plantPeople(vendors, given);
+    },
+    begin: () => {
+      for (const slot of slots) launch(slot);
+      ring();
+      incident();
+      if (dice.chance(0.3)) time.schedule(dice.int(20 * minuteMs), () => queue.ring(auditVerify.name));
+    },
+    ask,
+    pass,
+    calm: () => {
+      chaos.on = false;
+      for (const { process } of slots) {
+        process?.thaw();
+        if (process !== undefined) process.skewMs = 0;
+      }
+    },
+    rest: async (atMostMs) => {
+      const endsAt = time.now() + atMostMs;
+      for (let visits = 0; ; ) {
+        await pass(minuteMs);
+        const state = await standing(main);
+        if (state.underWay.length === 0 && unanswered === 0) {
+          if (state.withPeople === 0 || visits >= 4) return [];
+          visits += 1;
+          await until(operate());
+        }
+        if (time.now() > endsAt) return [...state.underWay, ...(unanswered === 0 ? [] : [`${unanswered} messages that nobody took`])];
+      }
+    },
+    end: async () => {
+      ending = true;
+      await until(Promise.allSettled(slots.map(async ({ process }) => (process?.stop === undefined || process.dead ? undefined : process.enter(process.stop)))));
+    },
+    evidence: () => ({ main: main.watch, audit: audit.watch, simulators: vendors, people, accepted, verifierKeys: [verifierKey], mails: network.mails }),
+    events: () => events,
+    lastedMs: () => time.now() - beganAt,
+  };
+}
+
+/** Empties both databases and makes their tables anew. */
+async function emptyStores(held: Ground): Promise<void> {
+  await held.main.reset(async (exec) => exec('DROP SCHEMA public CASCADE; CREATE SCHEMA public;'));
+  await held.audit.reset(async (exec) => exec('DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP SCHEMA IF EXISTS audit CASCADE;'));
+  await migrate(held.main.watch, 'main');
+  await migrate(held.audit.watch, 'audit');
+}
+
+/** What is still under way, by id and status, and how much waits for a person. */
+async function standing(main: SimStore): Promise<{ readonly underWay: readonly string[]; readonly withPeople: number }> {
+  const { rows } = await sql<{ what: string; is_with_person: boolean }>`
+    SELECT 'request ' || r.id || ' ' || r.status AS what,
+      r.status IN ('escalated', 'awaiting_approval') AND EXISTS (SELECT FROM manual_task m WHERE m.request_id = r.id AND m.settled_at IS NULL) AS is_with_person
+    FROM privacy_request r WHERE r.wake_at IS NOT NULL
+    UNION ALL SELECT 'task ' || id || ' ' || status, false FROM task WHERE status NOT IN ('settled', 'manual') AND NOT EXISTS (SELECT FROM privacy_request r WHERE r.id = task.request_id AND r.status = 'awaiting_approval')
+    UNION ALL SELECT 'notification ' || id, false FROM notification WHERE wake_at IS NOT NULL
+    UNION ALL SELECT 'outbox ' || id, false FROM audit_outbox WHERE delivered_at IS NULL`.execute(main.watch.read());
+  return { underWay: rows.filter((row) => !row.is_with_person).map((row) => row.what), withPeople: rows.filter((row) => row.is_with_person).length };
+}
+
+const silentLog = createLog('silent');
+function simLog(): ReturnType<typeof createLog> {
+  return process.env['SIMULATION_LOG'] === undefined ? silentLog : createLog(process.env['SIMULATION_LOG'], { write: (line) => void process.stdout.write(line) });
+}
