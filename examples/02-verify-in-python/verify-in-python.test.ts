@@ -26,8 +26,8 @@ interface Answer {
   readonly seq?: number;
 }
 
-function askPython(what: string, paths: readonly string[]): Answer[] {
-  const answer = run(what, ...paths, '--key', keyFile, '--batch');
+function askPython(what: string, paths: readonly string[], keyPath = keyFile): Answer[] {
+  const answer = run(what, ...paths, '--key', keyPath, '--batch');
   expect(answer.stderr).toBe('');
   return answer.stdout.trim().split('\n').map((line) => JSON.parse(line) as Answer);
 }
@@ -70,6 +70,40 @@ describe.skipIf(!python)('the verifier in Python', () => {
       expect([at, answers[at]?.ok, answers[at]?.check]).toEqual([at, ours.ok, ours.ok ? undefined : ours.check]);
     }
     expect(answers.filter((answer) => answer.ok)).toHaveLength(1);
+  });
+
+  it('agrees on a certificate of the time in which a new key took over, for whoever trusts either key or both, and on a retired key', async () => {
+    const [fresh, old] = [testSigner(8), testSigner()];
+    const { bytes } = await makeCertificate(300, 123, true, [fresh, old]);
+    const text = bytes.toString('utf8');
+    const { seal } = JSON.parse(text) as { seal: string };
+    const parts = Buffer.from(seal, 'base64');
+    const seals = [parts.subarray(0, 68), parts.subarray(68), Buffer.concat([parts, parts.subarray(0, 68)]), Buffer.concat([Buffer.alloc(4, 9), parts.subarray(4)]), parts.subarray(0, 100), Buffer.alloc(0)];
+    const flipped = Array.from({ length: parts.length }, (_, at) => {
+      const copy = Buffer.from(parts);
+      copy[at] = (copy[at] ?? 0) ^ 1;
+      return copy;
+    });
+    const copies = [bytes, ...[...seals, ...flipped].map((each) => Buffer.from(text.replace(seal, each.toString('base64'))))];
+    const paths = copies.map((copy, at) => {
+      const path = join(folder, `overlap-${at}.json`);
+      writeFileSync(path, copy);
+      return path;
+    });
+    const [freshKey, oldKey] = [fresh.verifierKey.text, old.verifierKey.text];
+    const trusts = [[freshKey], [oldKey], [freshKey, oldKey], [`${oldKey} until 300`], [`${oldKey} until 299`], [freshKey, `${oldKey} until 299`]];
+    const goodBytes: boolean[] = [];
+    for (const trusted of trusts) {
+      const path = join(folder, 'overlap-key');
+      writeFileSync(path, trusted.map((line) => `${line}\n`).join(''));
+      const answers = askPython('certificate', paths, path);
+      for (const [at, copy] of copies.entries()) {
+        const ours = verifyCertificate(copy, { keys: trusted });
+        expect([trusted, at, answers[at]?.ok, answers[at]?.check]).toEqual([trusted, at, ours.ok, ours.ok ? undefined : ours.check]);
+      }
+      goodBytes.push(answers[0]?.ok === true);
+    }
+    expect(goodBytes).toEqual([true, true, true, true, false, true]);
   });
 
   it('agrees on an exported log, and on every kind of damage to it', async () => {

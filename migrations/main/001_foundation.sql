@@ -50,6 +50,7 @@ CREATE TABLE privacy_request (
 CREATE INDEX privacy_request_wake ON privacy_request (wake_at) WHERE wake_at IS NOT NULL;
 CREATE INDEX privacy_request_duplicate ON privacy_request (duplicate_of) WHERE duplicate_of IS NOT NULL;
 CREATE INDEX privacy_request_listed ON privacy_request (received_at DESC, id DESC);
+CREATE INDEX privacy_request_of_status ON privacy_request (status, received_at DESC, id DESC);
 
 -- identity ---------------------------------------------------------------------------------------------------------------------------
 
@@ -254,6 +255,9 @@ CREATE TABLE manual_task (
 );
 CREATE UNIQUE INDEX manual_task_open ON manual_task (task_id) WHERE settled_at IS NULL;
 CREATE INDEX manual_task_waiting ON manual_task (remind_at) WHERE settled_at IS NULL;
+CREATE INDEX manual_task_of_request ON manual_task (request_id);
+CREATE INDEX manual_task_listed ON manual_task (opened_at);
+CREATE INDEX manual_task_open_listed ON manual_task (opened_at) WHERE settled_at IS NULL;
 
 -- notifications ----------------------------------------------------------------------------------------------------------------------
 

@@ -189,7 +189,7 @@ function inTurn(world: World, seen: Seen): readonly Action[] {
     if (retries < retriesMax) made.push(byPerson(world, `retries ${name}`, 0, retry));
     made.push(byPerson(world, `leaves out ${name}`, 0, settle('skipped_by_operator')), byPerson(world, `did by hand ${name}`, 0, settle('done_manually')));
   }
-  for (const system of seen.suspended) made.push(byPerson(world, `resumes ${system}`, 0, () => world.connections.resume(system, 'dpo')));
+  for (const system of seen.suspended) made.push(byPerson(world, `resumes ${system}`, 0, () => world.deps.connections.resume(system, 'dpo')));
   return made;
 }
 
@@ -200,7 +200,7 @@ function outOfTurn(world: World, seen: Seen): readonly Action[] {
   const { status } = seen.request;
   const made: Action[] = [];
   if (may('suspend')) {
-    for (const system of Object.keys(scenario.connections)) if (!seen.suspended.includes(system)) made.push(byPerson(world, `suspends ${system}`, 1, () => world.connections.suspend(system, 'dpo')));
+    for (const system of Object.keys(scenario.connections)) if (!seen.suspended.includes(system)) made.push(byPerson(world, `suspends ${system}`, 1, () => world.deps.connections.suspend(system, 'dpo')));
   }
   const waiting = new Set(seen.tasks.filter((task) => task.status === 'waiting' && !outside.unconfigured.includes(task.connection)).map((task) => task.connection));
   if (may('unconfigure')) for (const system of waiting) made.push(byPerson(world, `takes ${system} out of the configuration`, 1, async () => void world.outside.unconfigured.push(system)));

@@ -2,13 +2,15 @@ import { createHash } from 'node:crypto';
 import { createConnections, type Connections } from '../../src/modules/connections/index.ts';
 import type { Connector, EraseContext } from '../../src/connector-kit/index.ts';
 import type { Identifier } from '../../src/contract/identifiers.ts';
-import type { RequestId } from '../../src/contract/ids.ts';
+import type { RequestId, TaskId } from '../../src/contract/ids.ts';
 import { recordAuditEntry } from '../../src/modules/audit/record-audit-entry.ts';
 import { createVault } from '../../src/modules/identity/index.ts';
 import { createAdvanceRequest, createRunTask, wakeConnection, type OrchestrationDeps } from '../../src/modules/orchestration/index.ts';
 import { createOpenRequest, createRequestActions, type RequestActions } from '../../src/modules/requests/index.ts';
 import { createLocalKeyProvider } from '../../src/platform/crypto/key-provider.ts';
 import { loadSystemKeys } from '../../src/platform/crypto/system-keys.ts';
+import type { ConnectionConfig } from '../../src/platform/config/document.ts';
+import type { Database } from '../../src/platform/db/database.ts';
 import { newId } from '../../src/platform/ids.ts';
 import type { Jobs } from '../../src/platform/jobs/jobs.ts';
 import { createLog } from '../../src/platform/log.ts';
@@ -66,24 +68,27 @@ export interface Scenario {
 /** Kinds of things that go wrong or that people do out of turn; each costs one. */
 export type Fault = 'pause' | 'twice' | 'early' | 'late' | 'jobs_lost' | 'window' | 'operator_ends' | 'suspend' | 'unconfigure' | 'certificate_waits';
 
-/** A world in which one request lives. */
-export interface World {
+/** What a life has come to outside of the database, and how its choices are made. */
+interface Play {
   readonly scenario: Scenario;
+  outside: Outside;
+  /** Answers a choice; the explorer sets it before each action. */
+  choose: (what: string, options: readonly string[]) => string;
+  /** What the vendors saw that must not be. */
+  readonly wrong: string[];
+}
+
+/** A world in which one request lives. */
+export interface World extends Play {
   readonly db: SimDatabase;
   readonly stepping: Stepping;
   readonly deps: OrchestrationDeps;
-  readonly connections: Connections;
   readonly actions: RequestActions;
   readonly requestId: RequestId;
   /** The kind of job's handler. */
   readonly work: (job: PendingJob) => Promise<void>;
   /** Has a system's tasks looked at early, as a vendor's callback will. */
   readonly callBack: (system: string) => Promise<void>;
-  outside: Outside;
-  /** Answers a choice; the explorer sets it before each action. */
-  choose: (what: string, options: readonly string[]) => string;
-  /** What the vendors saw that must not be. */
-  readonly wrong: string[];
   readonly taskName: (identifierId: string, connection: string) => string;
 }
 
@@ -106,21 +111,21 @@ function tidyJobs(outside: Outside): void {
 }
 
 /** Makes the jobs a list: a job sent in a transaction is on it if and only if the transaction is committed. */
-function createJobs(outside: () => Outside): { readonly jobs: Pick<Jobs, 'send' | 'poke'>; readonly commit: () => void; readonly forget: () => void } {
+function createQueue(play: Play): { readonly jobs: Pick<Jobs, 'send' | 'poke'>; readonly commit: () => void; readonly forget: () => void } {
   let sent: PendingJob[] = [];
-  const jobOf = (name: string, data: Readonly<Record<string, string>>, delayMs: number): PendingJob => ({ kind: name, id: Object.values(data)[0] ?? '', readyAt: outside().now + delayMs });
+  const jobOf = (name: string, data: Readonly<Record<string, string>>, delayMs: number): PendingJob => ({ kind: name, id: Object.values(data)[0] ?? '', readyAt: play.outside.now + delayMs });
+  const put = (jobs: readonly PendingJob[]): void => {
+    play.outside.jobs.push(...jobs);
+    tidyJobs(play.outside);
+  };
   return {
     jobs: {
       send: async (_tx, kind, data, options) => void sent.push(jobOf(kind.name, data, options?.delayMs ?? 0)),
-      poke: async (kind, data) => {
-        outside().jobs.push(jobOf(kind.name, data, 0));
-        tidyJobs(outside());
-      },
+      poke: async (kind, data) => put([jobOf(kind.name, data, 0)]),
     },
     commit: () => {
-      outside().jobs.push(...sent);
+      put(sent);
       sent = [];
-      tidyJobs(outside());
     },
     forget: () => {
       sent = [];
@@ -128,77 +133,94 @@ function createJobs(outside: () => Outside): { readonly jobs: Pick<Jobs, 'send' 
   };
 }
 
-/** Makes a world in an empty database and opens its request; nothing has looked at the request yet. */
-export async function createWorld(db: SimDatabase, scenario: Scenario): Promise<World> {
-  const { emails } = scenario;
-  const { stepping } = db;
-  let world: World | undefined;
-  const the = (): World => {
-    if (world === undefined) throw new Error('The world is not made yet');
-    return world;
-  };
-  const truths = Object.fromEntries(Object.entries(scenario.connections).flatMap(([name, each]) => emails.map((email) => [`${name}/${email}`, newTruth(each.isTooYoung === true)])));
-  const outside: Outside = { now: start, jobs: [], truths, standing: [], budget: scenario.faultsMax, unconfigured: [], retries: {} };
-  const now = (): number => (world?.outside ?? outside).now;
-  // One process at a time stands still, and two where three things may go wrong: what two do is mostly what each does.
-  const standingMax = Math.max(1, scenario.faultsMax - 1);
-  stepping.pauseWhere((at) => scenario.faults.includes('pause') && the().outside.standing.length < standingMax && the().choose(`before the next ${at}`, ['goes on', 'stands still!']) === 'stands still!');
-  db.showRows((rows) => {
-    const claimed = stepping.claimed() as { readonly epoch?: number } | undefined;
-    if (scenario.planted !== 'no_fence' || !stepping.isResumed() || claimed?.epoch === undefined) return rows;
-    return rows.map((row) => ('epoch' in row ? { ...row, epoch: claimed.epoch } : row));
-  });
-  await db.setNow(start);
-  const queue = createJobs(() => world?.outside ?? outside);
-  const database = {
-    ...db.database,
-    transaction: async <Value>(work: Parameters<typeof db.database.transaction<Value>>[0]): Promise<Value> =>
-      db.database.transaction(async (tx) => {
+/** The database as the code gets it, whose commits put what was sent into the queue. */
+function withQueue(database: Database, queue: ReturnType<typeof createQueue>): Database {
+  return {
+    ...database,
+    transaction: (work) =>
+      database.transaction(async (tx) => {
         queue.forget();
         const value = await work(tx);
         queue.commit();
         return value;
       }),
   };
-  const clock = { now: () => stepping.clock(now) };
-  const random = { bytes: (size: number) => createHash('sha512').update('the same each time').digest().subarray(0, size), fraction: () => 0.5, digits: (count: number) => '0'.repeat(count) };
-  const keyProvider = createLocalKeyProvider(Buffer.alloc(32, 7));
-  const systemKeys = await loadSystemKeys(database, keyProvider);
-  const record: OrchestrationDeps['record'] = async (tx, entry) => void (await recordAuditEntry(tx, entry));
+}
+
+/** Lets processes stand still, and has those that go on see what a planted bug shows them. */
+function direct(db: SimDatabase, play: Play): void {
+  const { scenario } = play;
+  // One process at a time stands still, and two where three things may go wrong: what two do is mostly what each does.
+  const standingMax = Math.max(1, scenario.faultsMax - 1);
+  const mayStand = (): boolean => scenario.faults.includes('pause') && play.outside.standing.length < standingMax;
+  db.stepping.pauseWhere((at) => mayStand() && play.choose(`before the next ${at}`, ['goes on', 'stands still!']) === 'stands still!');
+  db.showRows((rows) => {
+    const claimed = db.stepping.claimed() as { readonly epoch?: number } | undefined;
+    if (scenario.planted !== 'no_fence' || !db.stepping.isResumed() || claimed?.epoch === undefined) return rows;
+    return rows.map((row) => ('epoch' in row ? { ...row, epoch: claimed.epoch } : row));
+  });
+}
+
+function connectorOf(db: SimDatabase, play: Play): Connector {
+  const { scenario } = play;
   const connector = createScriptedConnector({
-    stepping,
+    stepping: db.stepping,
     truthOf: (system, identifier: Identifier) => {
-      const truth = the().outside.truths[`${system}/${identifier.value}`];
+      const truth = play.outside.truths[`${system}/${identifier.value}`];
       if (truth === undefined) throw new Error('A vendor was asked for somebody else');
       return truth;
     },
-    choose: (what, options) => the().choose(what, options),
+    choose: (what, options) => play.choose(what, options),
     onErase: async (system) => {
       const [row] = await db.look<{ started: boolean; running: boolean }>(
         `SELECT EXISTS (SELECT FROM public.audit_outbox WHERE entry->>'type' = 'task.started' AND entry->>'system' = $1) AS started,
           EXISTS (SELECT FROM public.attempt JOIN public.task ON id = task_id WHERE connection = $1) AS running`,
         [system],
       );
-      if (row?.started !== true || !row.running) the().wrong.push(`${system} was called to erase before the intent was recorded`);
+      if (row?.started !== true || !row.running) play.wrong.push(`${system} was called to erase before the intent was recorded`);
     },
     keyOf: (context: EraseContext, generation) => context.idempotencyKey('erase', scenario.planted === 'new_key_each_attempt' ? generation * 100 + context.attempt : generation),
   });
-  const vault = createVault({ database, keyProvider, systemKeys, clock });
+  return connector as Connector;
+}
+
+/** Everything that the orchestration needs: its own vault, connections and audit entries, and stand-ins for notices, mapping and certificates. */
+async function createDeps(db: SimDatabase, play: Play): Promise<OrchestrationDeps> {
+  const { scenario } = play;
+  const queue = createQueue(play);
+  const database = withQueue(db.database, queue);
+  const { jobs } = queue;
+  const clock = { now: () => db.stepping.clock(() => play.outside.now) };
+  const random = { bytes: (size: number) => createHash('sha512').update('the same each time').digest().subarray(0, size), fraction: () => 0.5, digits: (count: number) => '0'.repeat(count) };
+  const keyProvider = createLocalKeyProvider(Buffer.alloc(32, 7));
+  const record: OrchestrationDeps['record'] = async (tx, entry) => void (await recordAuditEntry(tx, entry));
+  const configured = Object.entries(scenario.connections).map(([name, each]): [string, ConnectionConfig] => [
+    name,
+    { connector: 'scripted', after: [...(each.after ?? [])], action: 'erase', timeout_seconds: 30, concurrency: 1, system: name, style: each.style },
+  ]);
   const connections: Connections = await createConnections(
-    { database, clock, secrets: { environment: {}, readFile: () => '' }, connectors: { scripted: connector as Connector }, record, onResumed: (tx, name) => wakeConnection({ clock, jobs: queue.jobs }, tx, name), windowHours: 72 },
-    Object.fromEntries(Object.entries(scenario.connections).map(([name, each]) => [name, { connector: 'scripted', after: [...(each.after ?? [])], action: 'erase' as const, timeout_seconds: 30, concurrency: 1, system: name, style: each.style }])),
+    {
+      database,
+      clock,
+      secrets: { environment: {}, readFile: () => '' },
+      connectors: { scripted: connectorOf(db, play) },
+      record,
+      onResumed: (tx, name) => wakeConnection({ clock, jobs }, tx, name),
+      windowHours: 72,
+    },
+    Object.fromEntries(configured),
   );
-  const deps: OrchestrationDeps = {
+  return {
     database,
     clock,
     random,
     log: createLog('silent'),
-    jobs: queue.jobs,
-    vault,
+    jobs,
+    vault: createVault({ database, keyProvider, systemKeys: await loadSystemKeys(database, keyProvider), clock }),
     connections: {
       ...connections,
       get all() {
-        return connections.all.filter((each) => !the().outside.unconfigured.includes(each.name));
+        return connections.all.filter((each) => !play.outside.unconfigured.includes(each.name));
       },
     },
     record,
@@ -209,36 +231,51 @@ export async function createWorld(db: SimDatabase, scenario: Scenario): Promise<
     certificates: {
       request: async () => undefined,
       build: () =>
-        stepping.operation('vendor', undefined, async () => {
-          const waits = scenario.faults.includes('certificate_waits') && the().choose('the certificate', ['is built', 'waits for a checkpoint!']) !== 'is built';
+        db.stepping.operation('vendor', undefined, async () => {
+          const waits = scenario.faults.includes('certificate_waits') && play.choose('the certificate', ['is built', 'waits for a checkpoint!']) !== 'is built';
           return waits ? undefined : Buffer.from('a certificate');
         }),
     },
     boundary: () => undefined,
     policy: { approvalRequired: scenario.needsApproval, graceMs: 0, windowMs: 72 * hourMs, confirmAttemptsMax: 2, controller: { name: 'Example Company', contact: 'privacy@example.com' } },
   };
-  const open = createOpenRequest({ clock, random, jobs: queue.jobs, vault, record, startVerification: async () => undefined, beforeCommit: () => undefined, defaultLaw: 'gdpr', unverifiedDays: 14 });
+}
+
+/** Opens the request as intake does. */
+async function openRequest(deps: OrchestrationDeps, scenario: Scenario): Promise<RequestId> {
+  const open = createOpenRequest({ ...deps, startVerification: async () => undefined, beforeCommit: () => undefined, defaultLaw: 'gdpr', unverifiedDays: 14 });
   const requestId = newId('request');
-  const prepared = await vault.prepare(requestId);
-  const identifiers = emails.map((value) => ({ kind: 'email' as const, value, foundBy: 'given', confidence: scenario.doubtful?.includes(value) === true ? 0.5 : 1 }));
-  await database.transaction((tx) => open(tx, { source: 'crm', sourceId: 'a', payloadHash: Buffer.alloc(32), right: 'erasure', jurisdiction: 'DE', identifiers, subjectVerified: scenario.isVerified }, prepared));
-  const names = new Map((await vault.unlock(requestId)).identifiers.map((each) => [each.id as string, each.value]));
-  const advance = createAdvanceRequest(deps);
-  const runTask = createRunTask(deps);
-  world = {
+  const prepared = await deps.vault.prepare(requestId);
+  const identifiers = scenario.emails.map((value) => ({ kind: 'email' as const, value, foundBy: 'given', confidence: scenario.doubtful?.includes(value) === true ? 0.5 : 1 }));
+  const incoming = { source: 'crm', sourceId: 'a', payloadHash: Buffer.alloc(32), right: 'erasure', jurisdiction: 'DE', identifiers, subjectVerified: scenario.isVerified } as const;
+  await deps.database.transaction((tx) => open(tx, incoming, prepared));
+  return requestId;
+}
+
+/** Makes a world in an empty database and opens its request; nothing has looked at the request yet. */
+export async function createWorld(db: SimDatabase, scenario: Scenario): Promise<World> {
+  const truths = Object.fromEntries(Object.entries(scenario.connections).flatMap(([name, each]) => scenario.emails.map((email) => [`${name}/${email}`, newTruth(each.isTooYoung === true)])));
+  const play: Play = {
     scenario,
-    db,
-    stepping,
-    deps,
-    connections,
-    actions: createRequestActions({ database, clock, jobs: queue.jobs, record }),
-    requestId,
-    work: (job) => (job.kind === 'task-run' ? runTask(job.id as Parameters<typeof runTask>[0]) : advance(job.id as RequestId)),
-    callBack: (system) => database.transaction((tx) => wakeConnection({ clock, jobs: queue.jobs }, tx, system)),
-    outside,
+    outside: { now: start, jobs: [], truths, standing: [], budget: scenario.faultsMax, unconfigured: [], retries: {} },
     choose: (_what, options) => options[0] ?? '',
     wrong: [],
-    taskName: (identifierId, connection) => `${connection}/${names.get(identifierId) ?? '?'}`,
   };
-  return world;
+  direct(db, play);
+  await db.setNow(start);
+  const deps = await createDeps(db, play);
+  const requestId = await openRequest(deps, scenario);
+  const names = new Map((await deps.vault.unlock(requestId)).identifiers.map((each) => [each.id as string, each.value]));
+  const advance = createAdvanceRequest(deps);
+  const runTask = createRunTask(deps);
+  return Object.assign(play, {
+    db,
+    stepping: db.stepping,
+    deps,
+    actions: createRequestActions(deps),
+    requestId,
+    work: (job: PendingJob) => (job.kind === 'task-run' ? runTask(job.id as TaskId) : advance(job.id as RequestId)),
+    callBack: (system: string) => deps.database.transaction((tx) => wakeConnection(deps, tx, system)),
+    taskName: (identifierId: string, connection: string) => `${connection}/${names.get(identifierId) ?? '?'}`,
+  });
 }

@@ -58,7 +58,7 @@ const mainRows: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     created_at: received,
   },
   attempt: { task_id: id('4'), number: '1', step: "'erase'", epoch: '1', started_at: received },
-  work_item: { task_id: id('4', 'n / 1000 * 1000'), type: "'message'", ref_hash: hash('ref'), sealed: hash('sealed'), state: "CASE WHEN n % 10 = 0 THEN 'open' ELSE 'deleted' END" },
+  work_item: { task_id: id('4', 'n / 100 * 100'), type: "'message'", ref_hash: hash('ref'), sealed: hash('sealed'), state: "CASE WHEN n % 10 = 0 THEN 'open' ELSE 'deleted' END" },
   manual_task: { id: id('5'), request_id: id('1'), task_id: id('4'), reason_code: "'STILL_PRESENT'", opened_at: received, settled_at: `CASE WHEN ${isOpen} THEN NULL ELSE ${received} END`, remind_at: `CASE WHEN ${isOpen} THEN timestamptz '2100-01-01' END` },
   notification: { id: id('6'), request_id: id('1'), template: "'closed'", recipient: "'subject'", occasion: "'closed'", created_at: received, sent_at: received },
   audit_outbox: { event_id: id('7'), request_id: id('1'), entry: "'{}'", created_at: received, delivered_at: received },

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, inject } from 'vitest';
 import type { Database } from '../../src/platform/db/database.ts';
 import { openEmbedded } from '../../src/platform/db/embedded.ts';
 import { openPostgres } from '../../src/platform/db/postgres.ts';
-import { databasesAt, type DatabaseContent, type PostgresDatabases } from './postgres.ts';
+import { databasesAt, type DatabaseContent, type PostgresDatabases } from './postgres-databases.ts';
 
 /** One of the two kinds of database. */
 export type DatabaseKind = Database['kind'];

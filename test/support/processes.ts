@@ -12,7 +12,8 @@ import { openPostgres } from '../../src/platform/db/postgres.ts';
 import { startSandbox, type Sandbox } from '../../src/sandbox/index.ts';
 import { verifyCertificate } from '../../src/verify/index.ts';
 import { sharedPostgres } from './databases.ts';
-import { startPostgres, type PostgresDatabases, type TestPostgres } from './postgres.ts';
+import { startPostgres, type TestPostgres } from './postgres.ts';
+import type { PostgresDatabases } from './postgres-databases.ts';
 import { call, eventually, sendWebhook, testConfigText, testEnvironment, untilStatus, type ConfigChanges } from './quittance.ts';
 
 /** A process of `quittance serve`. */

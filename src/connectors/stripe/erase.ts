@@ -32,8 +32,13 @@ export async function erase(config: StripeConfig, context: EraseContext): Promis
       return { state: 'operator', code: move.code, detail: move.detail, counts: settledCounts(config, task), residue: [...(move.residue ?? [])], cursor };
     }
     if (context.shouldYield()) return { state: 'continue', cursor, done: settled(task).length, total: task.customers.length };
-    await context.save(cursor);
+    if (!isCheaplyRepeated(progress, move.progress)) await context.save(cursor);
   }
+}
+
+/** Counting changes nothing: a death in the middle of it costs its first pages again, and only what goes on over pages is worth keeping. */
+function isCheaplyRepeated(before: Progress, after: Progress): boolean {
+  return (before.stage === 'look' || before.stage === 'count') && after.stage === 'count' && after.counting?.after === undefined;
 }
 
 /** Which customers the task is about: the one that is named, or all under the address. */

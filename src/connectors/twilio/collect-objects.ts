@@ -15,7 +15,7 @@ const recordingsAtOnce = parallel / 2;
 
 /**
  * Reads every list that the person can be in by the task's identifier into the worklist, parts before what they belong to, and deletes
- * nothing yet, since deleting while paging skips records. What was read is durable after each page, and inside a page after every few
+ * nothing yet, since deleting while paging skips records. What was found is durable after each page, and inside a page after every few
  * look-ups. Answers where it stands, or undefined when all lists are read.
  */
 export async function collectObjects(run: EraseRun, from: Collecting): Promise<Collecting | undefined> {
@@ -28,7 +28,9 @@ export async function collectObjects(run: EraseRun, from: Collecting): Promise<C
     const { phase, round, base, sweep } = state;
     const next = page?.next;
     state = { phase, round, base, sweep, source: next === undefined ? state.source + 1 : state.source, ...(next === undefined ? {} : { page: next }), at: 0, sub: 0 };
-    const mustYield = await run.keep(state);
+    // That a list held nothing is cheaper read again than kept; most lists hold nothing of most people.
+    const isEmpty = next === undefined && (page === undefined || page.rows.length === 0);
+    const mustYield = isEmpty ? run.context.shouldYield() : await run.keep(state);
     if (mustYield && sources[state.source] !== undefined) return state;
   }
   return undefined;

@@ -172,10 +172,10 @@ export async function allCheckpoints(db: Db, logId: number): Promise<readonly St
   return rows.map((row) => ({ size: row.size, root: Buffer.from(row.root), note: row.note }));
 }
 
-/** Streams the notes of all signed heads over at least `from` rows, by ascending size, in batches. */
-export async function* streamCheckpoints(db: Db, logId: number, from = 0): AsyncGenerator<readonly string[]> {
+/** Streams the notes of all signed heads over `from` to `to` rows, both included, by ascending size, in batches. */
+export async function* streamCheckpoints(db: Db, logId: number, from: number, to: number): AsyncGenerator<readonly string[]> {
   for (let next = from; ; ) {
-    const rows = await db.selectFrom('audit.checkpoint').select(['size', 'note']).where('log_id', '=', logId).where('size', '>=', next).orderBy('size').limit(passRows).execute();
+    const rows = await db.selectFrom('audit.checkpoint').select(['size', 'note']).where('log_id', '=', logId).where('size', '>=', next).where('size', '<=', to).orderBy('size').limit(passRows).execute();
     const last = rows.at(-1);
     if (last === undefined) return;
     yield rows.map((row) => row.note);

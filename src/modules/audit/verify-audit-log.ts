@@ -15,7 +15,7 @@ import {
   type VerifiedPrefix,
 } from '../../verify/index.ts';
 import type { LogKeys } from './log-keys.ts';
-import { createLevelReader, findLog, insertVerification, lastVerification, streamCheckpoints, streamRows } from './log-store.ts';
+import { createLevelReader, findLog, insertVerification, lastVerification, newestCheckpoint, streamCheckpoints, streamRows } from './log-store.ts';
 import type { LogWriter } from './log-writer.ts';
 import { countOutbox } from './outbox-store.ts';
 import { recordAuditEntry } from './record-audit-entry.ts';
@@ -82,12 +82,14 @@ async function verifyStored(deps: VerifyAuditLogDeps, logId: number, options: Ve
   const exported = [...(options.exportedHeads ?? []), ...(options.fromCheckpoint === undefined ? [] : [options.fromCheckpoint])];
   const prefix = options.fromCheckpoint === undefined ? undefined : await readPrefix(deps, logId, options.fromCheckpoint);
   if (prefix?.ok === false) return prefix;
+  // Heads as they are now, and then the keys: what a key that takes over meanwhile signs is left for the next verification.
+  const newest = (await newestCheckpoint(db, logId))?.size ?? -1;
   const tiles = createTileComparison(createLevelReader(db, logId));
   const verified = await verifyLog({
     origin: deps.keys.origin,
     rows: tiles.beside(streamRows(db, logId, prefix?.from.size)),
     heads: exported.map((note): SignedHead => ({ note, source: 'exported' })),
-    storedHeads: storedHeads(db, logId, prefix?.from.size),
+    storedHeads: storedHeads(db, logId, prefix?.from.size ?? 0, newest),
     trust: { keys: (await deps.keys.read()).trusted },
     headAge: { nowMs: deps.clock.now(), maxMs: headAgeMaxMs },
     onTile: tiles.made,
@@ -105,8 +107,8 @@ async function verifyStored(deps: VerifyAuditLogDeps, logId: number, options: Ve
   return verified;
 }
 
-async function* storedHeads(db: Kysely<AuditLogTables>, logId: number, from?: number): AsyncGenerator<readonly SignedHead[]> {
-  for await (const notes of streamCheckpoints(db, logId, from)) yield notes.map((note) => ({ note, source: 'stored' }));
+async function* storedHeads(db: Kysely<AuditLogTables>, logId: number, from: number, to: number): AsyncGenerator<readonly SignedHead[]> {
+  for await (const notes of streamCheckpoints(db, logId, from, to)) yield notes.map((note) => ({ note, source: 'stored' }));
 }
 
 /** Compares the tiles that the rows make with those that are stored, a few at a time as the rows stream by. */

@@ -179,7 +179,8 @@ async function underWay(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault: O
 async function apply(deps: OrchestrationDeps, tx: Tx, task: TaskRow, verdict: Verdict, change: TaskChange): Promise<void> {
   const now = deps.clock.now();
   const trx = tablesOf<OrchestrationTables>(tx);
-  const released: TaskChange = { ...change, lease_until: null };
+  // A look after its lease ended may have put it in the queue of its connection: whoever is over must not be called from there.
+  const released: TaskChange = { ...change, lease_until: null, queued: false };
   switch (verdict.to) {
     case 'erasing':
     case 'confirming':

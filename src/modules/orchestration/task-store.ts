@@ -105,7 +105,7 @@ export async function nextQueued(trx: Transaction<OrchestrationTables>, connecti
     .updateTable('task')
     .set({ queued: false, wake_at: now })
     .where('id', '=', (of) =>
-      of.selectFrom('task as next').select('next.id').where('next.connection', '=', connection).where('next.queued', '=', true).orderBy('next.created_at').orderBy('next.id').limit(1).forUpdate().skipLocked(),
+      of.selectFrom('task as next').select('next.id').where('next.connection', '=', connection).where('next.queued', '=', true).where('next.status', 'not in', ['settled', 'manual']).orderBy('next.created_at').orderBy('next.id').limit(1).forUpdate().skipLocked(),
     )
     .returning('id')
     .executeTakeFirst();

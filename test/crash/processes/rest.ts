@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { SimulatorCore } from '../../../src/sandbox/simulator.ts';
 import { call } from '../../support/quittance.ts';
 import type { SeededRandom } from '../seeded-random.ts';
 import type { Standing } from '../standing.ts';
@@ -45,10 +46,11 @@ async function visit(url: string, random: SeededRandom, isLast: boolean): Promis
 
 /**
  * Waits until nothing is under way any more, with an operator at the desk, at most until `endsAt`; answers what never came to rest. Time passes
- * fast meanwhile: the clocks of all processes go ahead together from `offsetMs` on.
+ * fast meanwhile: the clocks of all processes and of the vendors go ahead together.
  */
 export async function comeToRest(
   slots: readonly Slot[],
+  vendors: readonly Pick<SimulatorCore, 'advance'>[],
   look: () => Promise<Standing>,
   url: () => string | undefined,
   options: { readonly random: SeededRandom; readonly endsAt: number; readonly clock: { offsetMs: number } },
@@ -59,6 +61,7 @@ export async function comeToRest(
   while (Date.now() < endsAt) {
     clock.offsetMs += aheadMs;
     for (const slot of slots) slot.tell({ offsetMs: clock.offsetMs, sweep: true });
+    for (const vendor of vendors) vendor.advance(aheadMs);
     await pause(lookMs);
     const standing = await look().catch(() => undefined);
     const base = url();

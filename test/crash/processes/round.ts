@@ -83,7 +83,8 @@ async function play(ground: Ground, installation: Installation, sandbox: Sandbox
     // Waited for below; until then a failure is nobody's.
     sending.catch(() => undefined);
     await wreak(plan.incidents, slots, installation, sandbox);
-    for (const each of [sandbox.stripe, sandbox.twilio, sandbox.segment]) each.clearFaults();
+    const vendors = [sandbox.stripe, sandbox.twilio, sandbox.segment];
+    for (const each of vendors) each.clearFaults();
     clock.offsetMs = Math.max(0, ...plan.incidents.map((each) => (each.what === 'jump' ? each.offsetMs : 0)));
     for (const slot of slots) {
       slot.kill('SIGCONT');
@@ -95,7 +96,7 @@ async function play(ground: Ground, installation: Installation, sandbox: Sandbox
     const operator = random.fork('operator');
     for (;;) {
       const look = async () => (databases === undefined ? standingOverHttp(url() ?? '', accepted.map((each) => each.id)) : readStanding(databases.main));
-      found.push(...(await comeToRest(slots, look, url, { random: operator, endsAt, clock })).map((each) => `${each} never came to rest`));
+      found.push(...(await comeToRest(slots, vendors, look, url, { random: operator, endsAt, clock })).map((each) => `${each} never came to rest`));
       verifierKey = await keyOf(url());
       await close();
       const at: OpenDatabases = databases ?? (await installation.open());

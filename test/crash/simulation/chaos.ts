@@ -8,7 +8,8 @@ import type { Point } from './sim-process.ts';
 export interface Chaos {
   /** While it is off nothing goes wrong. */
   on: boolean;
-  readonly strikes: (point: Point) => boolean;
+  /** What happens to a process at a point: nothing, its death, or that it hangs for a while. */
+  readonly strikes: (point: Point) => Blow | undefined;
   readonly databaseFate: () => DatabaseFate;
   readonly jobFate: () => JobFate;
   readonly callFate: (kind: 'call' | 'mail') => CallFate;
@@ -17,12 +18,15 @@ export interface Chaos {
   readonly told: () => Readonly<Record<string, number>>;
 }
 
+/** What can hit a process from within. */
+export type Blow = 'killed' | 'hung';
+
 const callFates: readonly CallFate[] = ['slow', 'hang', 'lost before', 'lost after', 'twice', 'refused', 'limited', 'failed after', 'garbled'];
 
 /** Draws what this round's world is like: each kind of trouble is absent, rare or frequent. */
 export function drawChaos(random: SeededRandom): Chaos {
   const rare = (frequent: number): number => random.pick([0, frequent / 8, frequent]);
-  const rates = { statement: rare(1 / 300), boundary: rare(1 / 12), around: rare(1 / 60), cut: rare(1 / 250), conflict: rare(1 / 60), job: rare(1 / 12), call: rare(1 / 5), mail: rare(1 / 3) };
+  const rates = { statement: rare(1 / 300), boundary: rare(1 / 12), around: rare(1 / 60), hang: rare(1 / 40), cut: rare(1 / 250), conflict: rare(1 / 60), job: rare(1 / 12), call: rare(1 / 5), mail: rare(1 / 3) };
   const kinds = callFates.filter(() => random.chance(0.5));
   const incidentMs = random.pick([5000, 30_000, 120_000, Infinity]);
   const told: Record<string, number> = {};
@@ -34,9 +38,14 @@ export function drawChaos(random: SeededRandom): Chaos {
     on: true,
     strikes: (point) => {
       const rate = point === 'statement' ? rates.statement : point === 'boundary' ? rates.boundary : rates.around;
-      const struck = chaos.on && random.chance(rate);
-      if (struck) tell(`killed at ${point}`);
-      return struck;
+      if (!chaos.on) return undefined;
+      if (random.chance(rate)) {
+        tell(`killed at ${point}`);
+        return 'killed';
+      }
+      if (point !== 'call' || !random.chance(rates.hang)) return undefined;
+      tell('hung in a call');
+      return 'hung';
     },
     databaseFate: () => {
       if (!chaos.on) return 'well';

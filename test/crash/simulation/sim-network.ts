@@ -20,7 +20,8 @@ export interface SimNetwork {
   readonly transportOf: (process: SimProcess) => Transport;
   readonly mailerOf: (process: SimProcess) => Mailer;
   readonly mails: readonly SimMail[];
-  readonly calls: () => number;
+  /** How many calls that create something it delivered twice. */
+  readonly repeats: () => number;
 }
 
 /** How long a slow answer takes at most: longer than a call's time-out. */
@@ -34,7 +35,7 @@ export function createSimNetwork(
   fateOf: (kind: 'call' | 'mail') => CallFate,
 ): SimNetwork {
   const mails: SimMail[] = [];
-  let calls = 0;
+  let repeats = 0;
 
   const ask = async (url: URL, init: Parameters<Transport>[1]): Promise<TransportAnswer> => {
     const vendor = vendors.get(url.origin);
@@ -48,7 +49,6 @@ export function createSimNetwork(
     return answerOf(answer.statusCode, Object.entries(answer.headers).map(([name, value]): [string, string] => [name, String(value)]), answer.rawPayload);
   };
   const exchange = async (url: URL, init: Parameters<Transport>[1]): Promise<TransportAnswer> => {
-    calls += 1;
     const fate = fateOf('call');
     const hop = (): Promise<void> => time.sleep(1 + random.fraction() * 40);
     const never = (): Promise<never> => new Promise(() => undefined);
@@ -73,6 +73,7 @@ export function createSimNetwork(
     }
     const answer = await ask(url, init);
     if (fate === 'twice') {
+      if (init.method === 'POST') repeats += 1;
       await hop();
       await ask(url, init);
     }
@@ -85,7 +86,7 @@ export function createSimNetwork(
   };
   return {
     mails,
-    calls: () => calls,
+    repeats: () => repeats,
     transportOf: (process) => async (url, init) => {
       process.point('call');
       // What was sent goes on without its sender.

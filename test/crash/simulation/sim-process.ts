@@ -1,5 +1,6 @@
 import type { ServiceName } from '../../../src/composition.ts';
 import type { HttpServer } from '../../../src/platform/http/server.ts';
+import type { Blow } from './chaos.ts';
 import { owners, type Owner, type VirtualTime } from './virtual-time.ts';
 
 /** Where a process can be hit. */
@@ -35,8 +36,8 @@ export class Died extends Error {
   }
 }
 
-/** Makes a process. `strike` says whether it dies at a point. */
-export function createSimProcess(time: VirtualTime, name: string, services: readonly ServiceName[], strike: (point: Point) => boolean): SimProcess {
+/** Makes a process. `strike` says what hits it at a point; `hangs` hears that it does, and has to thaw it. */
+export function createSimProcess(time: VirtualTime, name: string, services: readonly ServiceName[], strike: (point: Point) => Blow | undefined, hangs: (process: SimProcess) => void): SimProcess {
   const state = { dead: false, frozen: false };
   const mourners: (() => void)[] = [];
   const kill = (): void => {
@@ -60,7 +61,12 @@ export function createSimProcess(time: VirtualTime, name: string, services: read
     turn: () => owners.run(process, time.turn),
     point: (point) => {
       if (state.dead) throw new Died();
-      if (!strike(point)) return;
+      const blow = strike(point);
+      if (blow === 'hung') {
+        state.frozen = true;
+        owners.exit(() => hangs(process));
+      }
+      if (blow !== 'killed') return;
       kill();
       throw new Died();
     },

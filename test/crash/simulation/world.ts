@@ -82,6 +82,8 @@ const systemsOf: readonly (readonly (keyof typeof origins)[])[] = [['stripe'], [
 
 const startMs = Date.parse('2026-03-02T09:00:00Z');
 const minuteMs = 60_000;
+/** How long a process hangs: for less than a lease, for more, and until everybody has given it up. */
+const hangsMs = [5000, 45_000, 180_000] as const;
 /** How long a caller waits for an answer. */
 const callerMs = 15_000;
 /** How long a process that was told to stop may take before it is killed. */
@@ -104,7 +106,8 @@ export async function openWorld(random: SeededRandom, chaos: Chaos): Promise<Wor
 
   const queue: SimQueue = createSimQueue(time, main, random.fork('queue'), chaos.jobFate);
   const network: SimNetwork = createSimNetwork(time, new Map(Object.entries(vendors).map(([name, vendor]) => [origins[name as keyof typeof origins], vendor])), random.fork('network'), chaos.callFate);
-  const config = simConfig({ approval: random.chance(0.2) ? 'required' : 'none', order: random.chance(0.3), concurrency: random.pick([1, 2, 8]), systems: random.pick(systemsOf) });
+  const systems = random.pick(systemsOf);
+  const config = simConfig({ approval: random.chance(0.2) ? 'required' : 'none', order: random.chance(0.3), concurrency: random.pick([1, 2, 8]), systems });
   const isEmbedded = random.chance(0.5);
   const slots: Slot[] = (isEmbedded ? [[...serviceNames]] : [['http'], ['worker'], ['worker'], ['http', 'worker', 'scheduler']]).map((services) => ({ services: services as ServiceName[], process: undefined }));
   const masterKey = randomBytes(32).toString('base64');
@@ -117,13 +120,17 @@ export async function openWorld(random: SeededRandom, chaos: Chaos): Promise<Wor
   let unanswered = 0;
 
   const launch = (slot: Slot): void => {
-    const process = createSimProcess(time, slot.services.join('+'), slot.services, chaos.strikes);
+    const process = createSimProcess(time, slot.services.join('+'), slot.services, chaos.strikes, hang);
     slot.process = process;
     process.skewMs = chaos.on ? dice.pick([0, 0, 0, -90_000, 90_000, 15_000, 600_000]) : 0;
     process.onDeath(() => {
       if (!ending) time.schedule(dice.int(20_000), () => launch(slot));
     });
     void start(process);
+  };
+  const hang = (process: SimProcess): void => {
+    process.freeze();
+    time.schedule(dice.pick(hangsMs), process.thaw);
   };
   const start = async (process: SimProcess): Promise<void> => {
     try {
@@ -219,8 +226,7 @@ export async function openWorld(random: SeededRandom, chaos: Chaos): Promise<Wor
         time.schedule(stopMs, process.kill);
         return;
       case 'freeze':
-        process.freeze();
-        time.schedule(dice.pick([5000, 40_000, 180_000]), process.thaw);
+        hang(process);
         return;
       case 'jump':
         process.skewMs = dice.pick([0, -3_600_000, 3_600_000, 30_000, -30_000]);
@@ -296,7 +302,7 @@ export async function openWorld(random: SeededRandom, chaos: Chaos): Promise<Wor
       ending = true;
       await until(Promise.allSettled(slots.map(async ({ process }) => (process?.stop === undefined || process.dead ? undefined : process.enter(process.stop)))));
     },
-    evidence: () => ({ main: main.watch, audit: audit.watch, simulators: vendors, people, accepted, verifierKeys: [verifierKey], mails: network.mails }),
+    evidence: () => ({ main: main.watch, audit: audit.watch, simulators: vendors, people, accepted, verifierKeys: [verifierKey], mails: network.mails, networkRepeats: network.repeats(), systems }),
     events: () => events,
     lastedMs: () => time.now() - beganAt,
   };

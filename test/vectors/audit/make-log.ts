@@ -162,20 +162,19 @@ export function makeStatement(): Statement {
 }
 
 /** Makes a certificate in a log of `size` rows, its entry at `index`. */
-export async function makeCertificate(size = 300, index = 123, disclose = true): Promise<{ readonly bytes: Buffer; readonly rows: readonly LogRow[] }> {
-  const signer = testSigner();
+export async function makeCertificate(size = 300, index = 123, disclose = true, signers: readonly NoteSigner[] = [testSigner()]): Promise<{ readonly bytes: Buffer; readonly rows: readonly LogRow[] }> {
   const statement = makeStatement();
   const rows = makeRows(size, { [index]: { type: certificateEntryType, request_id: statement.request.id, statement_hash: statementHash(statement) } });
   const levels = tileLevels(rows);
   const read = createTileReader(async (level, from, count) => (levels[level] ?? []).slice(from, from + count));
-  const proof = formatTlogProof({ index, hashes: await proveInclusion(index, size, read), checkpoint: signHead(rows, size) });
+  const proof = formatTlogProof({ index, hashes: await proveInclusion(index, size, read), checkpoint: signCheckpoint({ origin: testOrigin, size, root: rootOf(rows.map((each) => each.hash)) }, ...signers) });
   const row = rows[index];
   if (row === undefined) throw new RangeError('The index is below the size');
-  const policy = `log ${signer.verifierKey.text}\nquorum none\n`;
+  const policy = `${signers.map((signer) => `log ${signer.verifierKey.text}\n`).join('')}quorum none\n`;
   const parts = { statement, leaf: row.entry, proof, policy, timestamps: [] };
-  if (!disclose) return { bytes: formatCertificate(parts, signer), rows };
+  if (!disclose) return { bytes: formatCertificate(parts, ...signers), rows };
   const identifiers = [{ ...testIdentifier, normal_form: 'ada.beispiel@example.com' }];
-  return { bytes: formatCertificate({ ...parts, disclosure: { nonce: testNonce.toString('base64'), identifiers } }, signer), rows };
+  return { bytes: formatCertificate({ ...parts, disclosure: { nonce: testNonce.toString('base64'), identifiers } }, ...signers), rows };
 }
 
 /** Chains rows anew from `from` on, as somebody would who rewrites a log and knows how it is made. */

@@ -31,8 +31,9 @@ export async function run(this: CliContext, flags: Flags, folder: string): Promi
 
 /** Writes what a server publishes; `checkpoint` comes last, so that an export that was broken off never claims more than is there. */
 async function exportPublished(api: ApiClient, folder: string, onProgress: (rows: number, size: number) => void): Promise<{ readonly size: number; readonly tiles: number }> {
-  const key = await api.getBytes('/.well-known/quittance-log-key');
   const note = (await api.getBytes('/v1/audit/checkpoint')).toString('utf8');
+  // After the head: the key of one that was signed a moment ago may be new.
+  const key = await api.getBytes('/.well-known/quittance-log-key');
   const keys = readKeys(key.toString('utf8').split('\n').filter((line) => line !== ''));
   const opened = keys.ok ? openCheckpoint(note, keys.keys) : keys;
   if (!opened.ok) throw new CommandError(exitCodes.failed, `The server’s checkpoint is not signed by its own key (${opened.check}); nothing was exported`);

@@ -12,13 +12,13 @@ export const command = buildCommand({
       stripeCustomerId: { kind: 'parsed', parse: String, optional: true, brief: 'The person’s Stripe customer id' },
       userId: { kind: 'parsed', parse: String, optional: true, brief: 'The person’s id in your own systems' },
       jurisdiction: { kind: 'parsed', parse: String, optional: true, brief: 'ISO 3166 code, such as DE or US-CA: which law applies' },
-      stdin: { kind: 'boolean', default: false, withNegated: false, brief: 'Read the JSON body from standard input, so that no identifier stands in the shell’s history' },
+      stdin: { kind: 'boolean', default: false, withNegated: false, brief: 'Read the JSON body from standard input; an identifier given by a flag stands in the shell’s history, and other users of the machine can read it' },
       idempotencyKey: { kind: 'parsed', parse: String, optional: true, brief: 'Your own id of this request; repeating it gives the first answer' },
     },
   },
   docs: describe(
     'Open an erasure request',
-    'quittance request create --email ada@example.com --jurisdiction DE',
     'quittance request create --stdin < request.json',
+    'quittance request create --email ada@example.com --jurisdiction DE',
   ),
 });

@@ -1,0 +1,49 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+
+const main = fileURLToPath(new URL('./main.ts', import.meta.url));
+
+/** Plays rounds of the simulation, which puts its whole process on a time of its own, and gives what was printed. */
+async function play(seed: string, rounds: number, bug?: string): Promise<{ readonly code: number | null; readonly text: string }> {
+  const planted = bug === undefined ? [] : ['--import', fileURLToPath(new URL(`./planted/${bug}.ts`, import.meta.url))];
+  const child = spawn(process.execPath, [...planted, main, '--mode', 'simulation', '--seed', seed, '--rounds', String(rounds)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '';
+  child.stdout.on('data', (part: Buffer) => {
+    text += part.toString('utf8');
+  });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  return { code, text };
+}
+
+/** What was printed, without how long it took. */
+const withoutTimes = (text: string): string => text.replaceAll(/\d+ ms/gu, '');
+
+describe('the simulation', { timeout: 300_000 }, () => {
+  test('ends every round of a seed without a violation', async () => {
+    const { code, text } = await play('quittance', 6);
+    expect(text).toMatch(/6 rounds .*, 0 did not hold/u);
+    expect(code, text).toBe(0);
+  });
+
+  test('plays a seed the same way each time, event for event', async () => {
+    const [first, second] = [await play('again/1', 1), await play('again/1', 1)];
+    expect(first.text).toMatch(/\d{3,} events/u);
+    expect(withoutTimes(first.text)).toBe(withoutTimes(second.text));
+  });
+});
+
+describe('a bug that is planted is caught', { timeout: 300_000 }, () => {
+  test.each([
+    ['a result that is recorded before the call', 'result-before-call', 'planted/1', /is erased, verified_absent, and the vendor holds/u],
+    ['an entry that never reaches the outbox', 'dropped-outbox-row', 'planted/1', /is settled and the log tells of 0 endings/u],
+    ['a lease that fences nobody out', 'lease-without-fencing', 'planted/1', /./u],
+  ])('%s', async (_what, bug, seed, finding) => {
+    const healthy = await play(seed, 1);
+    expect(healthy.code, healthy.text).toBe(0);
+    const { code, text } = await play(seed, 1, bug);
+    expect(code).toBe(1);
+    expect(text).toMatch(finding);
+  });
+});
