@@ -11,6 +11,8 @@ export interface BenchPostgres {
   readonly createDatabases: () => Promise<DatabaseUrls>;
   /** The same database as the server's superuser, for planting and for looking from outside. */
   readonly asSuperuser: (url: string) => string;
+  /** Transactions committed in these databases so far, single statements included; a second or so late. */
+  readonly commits: () => Promise<number>;
   readonly stop: () => Promise<void>;
 }
 
@@ -56,6 +58,10 @@ export async function startPostgres(): Promise<BenchPostgres> {
   return {
     createDatabases: async () => ({ main: await createDatabase(), audit: await createDatabase() }),
     asSuperuser: (url) => url.replace('quittance:quittance@', 'postgres:postgres@'),
+    commits: async () => {
+      const { rows } = await admin.query("SELECT coalesce(sum(xact_commit), 0)::float8 AS commits FROM pg_stat_database WHERE datname LIKE 'quittance%'");
+      return (rows[0] as { readonly commits: number }).commits;
+    },
     stop: async () => {
       await admin.end();
       await server.stop();

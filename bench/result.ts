@@ -103,8 +103,9 @@ const header = ['row', 'what', 'against', 'measured', 'reference', 'ratio: min /
 /** Between these two lines of `docs/performance.md` stands what the last run found. */
 export const markers = { start: '<!-- bench: start; written by `npm run bench` -->', end: '<!-- bench: end -->' } as const;
 
-/** Gives the part of `docs/performance.md` that is made from the results. */
-export function performanceTable(results: Results): string {
+/** Gives the part of `docs/performance.md` that is made from the results; without any it says so. */
+export function performanceTable(results: Results | undefined): string {
+  if (results === undefined) return [markers.start, 'No run is kept yet.', markers.end].join('\n');
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   const notes = results.rows.flatMap((row) => Object.entries(row.notes).map(([what, value]) => `- \`${row.name}\`: ${what}: ${show(value)}`));
   return [
@@ -120,7 +121,7 @@ export function performanceTable(results: Results): string {
 }
 
 /** Puts the part made from the results into the document. Throws when the document has no markers. */
-export function withTable(document: string, results: Results): string {
+export function withTable(document: string, results: Results | undefined): string {
   const start = document.indexOf(markers.start);
   const end = document.indexOf(markers.end);
   if (start < 0 || end < start) throw new Error('The document has no place for the table');

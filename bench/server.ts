@@ -51,7 +51,10 @@ export function makeInstallation(vendors: Pick<Vendors, 'stripe' | 'twilio'>, ur
   const running = new Set<ServerProcess>();
   const start: Installation['start'] = async (services = 'http,worker,scheduler', nodeOptions = []) => {
     const child = spawn(process.execPath, [...nodeOptions, entry, `--services=${services}`], { env: environment, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
-    const ended = once(child, 'exit');
+    // A benchmark that is broken off leaves nothing running.
+    const killAtExit = (): void => void child.kill('SIGKILL');
+    process.once('exit', killAtExit);
+    const ended = once(child, 'exit').then(() => void process.off('exit', killAtExit));
     const started = Promise.withResolvers<string>();
     let output = '';
     child.stderr.on('data', (part: Buffer) => {

@@ -291,7 +291,7 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
       await jobs.work(notificationSweep, sender.sweep);
       await jobs.work(replaySweep, createReplaySweep({ database, clock }));
       await jobs.work(vaultWipe, createVaultWipe({ database, log }));
-      await jobs.work(keysRewrap, async (_data, signal) => log.info(await rotation.rewrap(signal), 'keys were brought under the current master key'));
+      await jobs.work(keysRewrap, rotation.work);
       await jobs.work(sweep, async () => void (await sweepDue(orchestration)));
       if (database.kind === 'embedded') await sender.recover();
       await sweepDue(orchestration, { lateMs: 0 });

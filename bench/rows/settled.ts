@@ -42,20 +42,36 @@ async function settledRate(vendors: Vendors, url: string, people: readonly Plant
   return { rate: (people.length * 1000) / elapsedMs, calls: (after.calls - before.calls) / people.length };
 }
 
-async function measureOn(context: BenchContext, head: RowHead, world: { readonly vendors: Vendors; readonly script: Script }, url: string): Promise<Row> {
+interface World {
+  readonly vendors: Vendors;
+  readonly script: Script;
+  /** Transactions that the database has committed so far, where it counts them. */
+  readonly commits?: () => Promise<number>;
+}
+
+async function measureOn(context: BenchContext, head: RowHead, world: World, url: string): Promise<Row> {
   const { vendors, script } = world;
   await settleAll(url, await plantPeople(vendors, warmUp), atOnce);
   await bareRate(vendors, script, warmUp);
   const calls: number[] = [];
+  const commits: number[] = [];
   const pairs = await inTurns(context, head.name, runs, {
     reference: () => bareRate(vendors, script, head.size),
     measured: async () => {
-      const seen = await settledRate(vendors, url, await plantPeople(vendors, head.size));
+      const people = await plantPeople(vendors, head.size);
+      const before = await world.commits?.();
+      const seen = await settledRate(vendors, url, people);
+      const after = await world.commits?.();
       calls.push(seen.calls);
+      if (before !== undefined && after !== undefined) commits.push((after - before) / head.size);
       return seen.rate;
     },
   });
-  return rowOf(head, pairs, { 'vendor calls for each request': calls, 'vendor calls for each person in the bare script': [callsOf(script)] });
+  return rowOf(head, pairs, {
+    'vendor calls for each request': calls,
+    'vendor calls for each person in the bare script': [callsOf(script)],
+    'transactions committed for each request, single statements and the looks of idle workers included': commits,
+  });
 }
 
 const headOf = (name: string, what: string, against: string, size: number, goal: Goal): RowHead => ({ name, what, against, unit: 'requests/s', size, goal });
@@ -89,7 +105,7 @@ const postgres: BenchRow = {
       await installation.start('worker');
       const size = sized(context, 100, 4);
       const goal = { how: 'at_least', factor: 0.5, plus: 0 } as const;
-      const one = await measureOn(context, headOf(postgres.name, 'the same on PostgreSQL with fsync, one worker process', bareText, size, goal), world, http.url);
+      const one = await measureOn(context, headOf(postgres.name, 'the same on PostgreSQL with fsync, one worker process', bareText, size, goal), { ...world, commits: server.commits }, http.url);
       return [one, await addWorker(context, world.vendors, http.url, size, installation.start)];
     } finally {
       await installation.remove();

@@ -7,6 +7,8 @@ export interface Standing {
   readonly underWay: readonly string[];
   /** Manual tasks that are open. */
   readonly withPeople: number;
+  /** A number that changes whenever anything goes on: entries of the log, and steps of tasks. */
+  readonly changes: number;
 }
 
 /** Reads what is under way: requests, tasks, messages and entries of the log that are not over and that no person has. */
@@ -20,6 +22,8 @@ export async function readStanding(main: Database): Promise<Standing> {
       AND NOT EXISTS (SELECT FROM privacy_request r WHERE r.id = t.request_id AND r.status = 'awaiting_approval')
     UNION ALL SELECT 'notification ' || id, false FROM notification WHERE wake_at IS NOT NULL
     UNION ALL SELECT 'entry ' || event_id, false FROM audit_outbox WHERE delivered_at IS NULL`.execute(main.read());
-  const { rows: open } = await sql<{ count: number }>`SELECT count(*)::int AS count FROM manual_task WHERE settled_at IS NULL`.execute(main.read());
-  return { underWay: rows.filter((row) => !row.is_with_person).map((row) => row.what), withPeople: open[0]?.count ?? 0 };
+  const { rows: counted } = await sql<{ open: number; changes: number }>`
+    SELECT (SELECT count(*)::int FROM manual_task WHERE settled_at IS NULL) AS open,
+      ((SELECT count(*) FROM audit_outbox) + (SELECT count(delivered_at) FROM audit_outbox) + (SELECT coalesce(sum(attempts_total + epoch), 0) FROM task) + (SELECT coalesce(sum(attempts), 0) FROM notification))::int AS changes`.execute(main.read());
+  return { underWay: rows.filter((row) => !row.is_with_person).map((row) => row.what), withPeople: counted[0]?.open ?? 0, changes: counted[0]?.changes ?? 0 };
 }

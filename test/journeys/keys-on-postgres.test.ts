@@ -52,7 +52,8 @@ test('processes with the old and with the new order of master keys work side by 
   expect((await call(fresh.url, '/v1/keys/rewrap', { method: 'POST', body: '{}' })).status).toBe(202);
   expect((await call(old.url, '/v1/audit/keys', { method: 'POST', body: '{"overlap_days":30}' })).status).toBe(202);
   ids.push(await openAt(old.url, 12), await openAt(fresh.url, 13));
-  // Either may have taken the job: the one with the old order brings everything back under the old key, and that loses nothing.
+  // Whichever takes the job first: the one with the old order gives it to the other, and brings nothing back under the old key.
+  await eventually('The rewrapping of the system keys', async () => (((await call(fresh.url, '/v1/keys')).body['master_keys'] as unknown as readonly MasterKey[])[0]?.system_keys === 5 ? true : undefined));
   sandbox.stripe.clearFaults();
   for (const id of ids) await untilStatus(fresh.url, id, ['closed'], 60_000);
   await eventually('The take-over', async () => ((await old.audit.keys.read()).views[1]?.state === 'leaving' ? true : undefined));

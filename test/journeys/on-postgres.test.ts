@@ -46,7 +46,7 @@ describe('several processes on PostgreSQL', () => {
   test('a worker killed in the middle of its calls is replaced by another within its lease, and nothing is done twice', { timeout: 120_000 }, async () => {
     const people = plant(installation(), [30, 31, 32]);
     const before = await writers(installation());
-    installation().sandbox.twilio.fault({ kind: 'delay', method: 'DELETE', delayMs: 4000, times: 100 });
+    installation().sandbox.twilio.fault({ kind: 'delay', method: 'DELETE', delayMs: 12_000, times: 100 });
     const ids = await request(url, people);
     await eventually('The first deletion', async () => (installation().sandbox.twilio.effects.length > 0 ? true : undefined));
     const held = await heldTasks(installation(), 'twilio');

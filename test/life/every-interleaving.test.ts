@@ -32,6 +32,8 @@ const scenarios: readonly (readonly [Scenario, number])[] = [
     { ...plain, name: 'two identifiers and one place', connections: { alpha: { style: 'immediate' }, blind: { style: 'blind' } }, emails: [...emails, 'lovelace@example.com'], doubtful: ['lovelace@example.com'], faultsMax: 0, faults: ['pause', 'suspend'] },
     50,
   ],
+  // Two things at once: a worker that stands still, and a connection that is shut meanwhile, once left a settled task in the connection's queue.
+  [{ ...plain, name: 'a connection is shut', connections: { alpha: { style: 'immediate' } }, vendorsBehave: true, pausesOnlyAt: 'call', faultsMax: 2, faults: ['pause', 'suspend'] }, 200],
   [{ ...plain, name: 'too young to erase', connections: { alpha: { style: 'immediate', isTooYoung: true } }, faultsMax: 1, faults: ['jobs_lost', 'late'] }, 100],
 ];
 

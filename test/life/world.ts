@@ -59,7 +59,11 @@ export interface Scenario {
   readonly endsBeforeExecution?: true;
   /** How many things may go wrong in one life. */
   readonly faultsMax: number;
-  /** What may go wrong besides the vendors, with which everything may. */
+  /** True where the vendors do nothing wrong, so that more of the rest can. */
+  readonly vendorsBehave?: true;
+  /** Where processes stand still, if not everywhere. */
+  readonly pausesOnlyAt?: 'call';
+  /** What may go wrong besides the vendors. */
   readonly faults: readonly Fault[];
   /** A bug put in on purpose, to see that it is found. */
   readonly planted?: 'no_fence' | 'new_key_each_attempt' | 'no_sweep';
@@ -152,8 +156,8 @@ function direct(db: SimDatabase, play: Play): void {
   const { scenario } = play;
   // One process at a time stands still, and two where three things may go wrong: what two do is mostly what each does.
   const standingMax = Math.max(1, scenario.faultsMax - 1);
-  const mayStand = (): boolean => scenario.faults.includes('pause') && play.outside.standing.length < standingMax;
-  db.stepping.pauseWhere((at) => mayStand() && play.choose(`before the next ${at}`, ['goes on', 'stands still!']) === 'stands still!');
+  const mayStand = (at: string): boolean => scenario.faults.includes('pause') && at === (scenario.pausesOnlyAt ?? at) && play.outside.standing.length < standingMax;
+  db.stepping.pauseWhere((at) => mayStand(at) && play.choose(`before the next ${at}`, ['goes on', 'stands still!']) === 'stands still!');
   db.showRows((rows) => {
     const claimed = db.stepping.claimed() as { readonly epoch?: number } | undefined;
     if (scenario.planted !== 'no_fence' || !db.stepping.isResumed() || claimed?.epoch === undefined) return rows;
@@ -170,11 +174,12 @@ function connectorOf(db: SimDatabase, play: Play): Connector {
       if (truth === undefined) throw new Error('A vendor was asked for somebody else');
       return truth;
     },
-    choose: (what, options) => play.choose(what, options),
+    choose: (what, options) => play.choose(what, scenario.vendorsBehave === true ? options.filter((option) => !option.endsWith('!')) : options),
     onErase: async (system) => {
+      // Attempts are forgotten with the vault: a worker that goes on after that finds none of its own.
       const [row] = await db.look<{ started: boolean; running: boolean }>(
         `SELECT EXISTS (SELECT FROM public.audit_outbox WHERE entry->>'type' = 'task.started' AND entry->>'system' = $1) AS started,
-          EXISTS (SELECT FROM public.attempt JOIN public.task ON id = task_id WHERE connection = $1) AS running`,
+          EXISTS (SELECT FROM public.attempt JOIN public.task ON id = task_id WHERE connection = $1) OR EXISTS (SELECT FROM public.request_key WHERE destroyed_at IS NOT NULL) AS running`,
         [system],
       );
       if (row?.started !== true || !row.running) play.wrong.push(`${system} was called to erase before the intent was recorded`);

@@ -21,18 +21,19 @@ const sent = new Map<string, SentStatement>();
 
 /** Notes every statement that this process sends. The plans are those of what is sent, not of what a test believes to be sent. */
 function recordStatements(): () => void {
-  const original = pg.Client.prototype.query;
+  const prototype = pg.Client.prototype as unknown as { query: (...given: unknown[]) => unknown };
+  const original = prototype.query;
   const recorded = function query(this: pg.Client, ...given: unknown[]): unknown {
     const [first, second] = given;
     const text = typeof first === 'string' ? first : (first as { text?: string } | undefined)?.text;
     const values = Array.isArray(second) ? second : ((first as { values?: unknown[] } | undefined)?.values ?? []);
     const database = this.database ?? '';
     if (text !== undefined && /^\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH)\b/iu.test(text)) sent.set(JSON.stringify([database, text, values]), { text, values, database });
-    return (original as (...all: unknown[]) => unknown).apply(this, given);
+    return original.apply(this, given);
   };
-  pg.Client.prototype.query = recorded as typeof original;
+  prototype.query = recorded;
   return () => {
-    pg.Client.prototype.query = original;
+    prototype.query = original;
   };
 }
 

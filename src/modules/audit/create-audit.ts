@@ -5,7 +5,7 @@ import type { Database, Tx } from '../../platform/db/database.ts';
 import { isFailure } from '../../platform/failure.ts';
 import type { HttpServer } from '../../platform/http/server.ts';
 import type { Jobs } from '../../platform/jobs/jobs.ts';
-import { describeError, type Log } from '../../platform/log.ts';
+import type { Log } from '../../platform/log.ts';
 import type { Authenticate } from '../access/index.ts';
 import { createCertificateIssuer, type CertificateIssuer } from './certificates.ts';
 import { exportLog, type ExportedLog } from './export-log.ts';
@@ -93,7 +93,7 @@ export async function createAudit(deps: AuditDeps): Promise<Audit> {
         checkpointMs: deps.config.checkpoint_seconds * 1000,
         checkOverdue: verification.checkOverdue,
         onFailure: async (error) => {
-          log.error({ err: describeError(error) }, 'the audit log is not being written');
+          log.error({ err: error }, 'the audit log is not being written');
           if (isFailure(error) && error.code === 'AUDIT_INVALID') await onAlert({ kind: 'unwritable', detail: error.detail });
         },
       });

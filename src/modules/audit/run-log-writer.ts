@@ -1,5 +1,5 @@
 import type { Clock } from '../../platform/clock.ts';
-import { describeError, type Log } from '../../platform/log.ts';
+import type { Log } from '../../platform/log.ts';
 import type { LogWriter } from './log-writer.ts';
 
 /** What the writer's loop needs. */
@@ -89,7 +89,7 @@ export function runLogWriter(deps: RunLogWriterDeps): RunningLogWriter {
       try {
         await turn();
       } catch (error) {
-        deps.log.error({ err: describeError(error) }, 'the audit log could not be written before stopping');
+        deps.log.error({ err: error }, 'the audit log could not be written before stopping');
       }
       await deps.writer.release();
     },

@@ -119,6 +119,8 @@ export async function createConnections(deps: ConnectionsDeps, config: Readonly<
     admit: async (tx, name, taskId, leaseMs) => {
       const trx = tablesOf<ConnectionTables>(tx);
       const connection = get(name);
+      // Before the health is read: who waits behind a probe that fails must see that it has failed, or would probe too.
+      await store.lockPlaces(trx, name);
       const [health] = await store.readHealth(trx, name);
       if (health?.suspended === true) return { admitted: false, reason: 'suspended', retryAfterMs: suspendedRetryMs };
       if (health !== undefined && health.open_for_ms > 0) return { admitted: false, reason: 'circuit_open', retryAfterMs: Math.ceil(health.open_for_ms) };

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { sql } from 'kysely';
 import { z } from 'zod';
 import { databaseKinds, useDatabase } from '../../../test/support/databases.ts';
 import type { Connector } from '../../connector-kit/index.ts';
@@ -134,5 +135,29 @@ describe.each(databaseKinds)('connections on the database of kind $kind', ({ kin
     expect(await admitMany(8)).toBe(1);
     await note(1, 'noteSuccess');
     expect(await admitMany(8), 'the probe and two more').toBe(2);
+  });
+
+  it.runIf(kind === 'postgres')('a task that waits behind a probe while it fails does not probe too', async () => {
+    for (let at = 0; at < 8; at += 1) await note(at, 'noteFailure');
+    await pass(30_001);
+    const probe = task();
+    expect(await admit(0, probe)).toEqual({ admitted: true });
+    const failed = Promise.withResolvers<undefined>();
+    const goOn = Promise.withResolvers<undefined>();
+    const failing = one.database.transaction(async (tx) => {
+      await one.connections.noteFailure(tx, 'shop');
+      await one.connections.release(tx, 'shop', probe);
+      failed.resolve(undefined);
+      await goOn.promise;
+    });
+    await failed.promise;
+    const waiting = admit(1);
+    await vi.waitFor(async () => {
+      const { rows } = await sql`SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE datname = current_database() AND NOT granted`.execute(one.database.read());
+      expect(rows).toHaveLength(1);
+    });
+    goOn.resolve(undefined);
+    await failing;
+    expect(await waiting).toMatchObject({ admitted: false, reason: 'circuit_open' });
   });
 });

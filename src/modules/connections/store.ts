@@ -31,16 +31,13 @@ export async function readHealth(db: Kysely<ConnectionTables>, name?: string): P
   return result.rows;
 }
 
-async function lockPlaces(trx: Transaction<ConnectionTables>, connection: string): Promise<void> {
+/** Has all processes take, give back and judge a connection's places one after the other, until the transaction ends. */
+export async function lockPlaces(trx: Transaction<ConnectionTables>, connection: string): Promise<void> {
   await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`connection:${connection}`}, 0))`.execute(trx);
 }
 
-/**
- * Takes one of a connection's places for a task, or says there is none. The advisory lock makes counting and taking one step for all
- * processes; it ends with the transaction.
- */
+/** Takes one of a connection's places for a task, or says there is none. The caller holds `lockPlaces`, which makes counting and taking one step. */
 export async function takeLease(trx: Transaction<ConnectionTables>, connection: string, taskId: TaskId, places: number, leaseMs: number): Promise<boolean> {
-  await lockPlaces(trx, connection);
   const held = await sql<{ held: number }>`
     SELECT count(*)::int AS held FROM connection_lease
     WHERE connection = ${connection} AND task_id <> ${taskId} AND expires_at > clock_timestamp()`.execute(trx);

@@ -9,9 +9,10 @@ import { createLocalKeyProvider, type KeyProvider } from '../../platform/crypto/
 import { loadSystemKeys, type SystemKeys } from '../../platform/crypto/system-keys.ts';
 import type { Database } from '../../platform/db/database.ts';
 import { newId } from '../../platform/ids.ts';
+import type { JobData } from '../../platform/jobs/jobs.ts';
 import { createLog } from '../../platform/log.ts';
 import { createVault } from './create-vault.ts';
-import { createMasterKeyRotation, isNewInstallation, type MasterKeyRotation } from './rotate-master-key.ts';
+import { createMasterKeyRotation, isNewInstallation, type MasterKeyRotation, type MasterKeyRotationDeps } from './rotate-master-key.ts';
 import type { Vault } from './vault.ts';
 
 const clock = { now: () => Date.parse('2026-11-21T10:00:00Z') };
@@ -28,15 +29,15 @@ let recorded: AuditEntry[];
 let logged: string;
 
 const vaultWith = (keyProvider: KeyProvider): Vault => createVault({ database, keyProvider, systemKeys, clock });
-const rotationWith = (keyProvider: KeyProvider): MasterKeyRotation =>
-  createMasterKeyRotation({
-    database,
-    keyProvider,
-    clock,
-    log: createLog('error', new Writable({ write: (chunk: Buffer, _encoding, done) => ((logged += chunk.toString()), done()) })),
-    jobs: { send: async () => undefined },
-    record: async (_tx, entry) => void recorded.push(auditEntrySchema.parse(entry)),
-  });
+const depsOf = (keyProvider: KeyProvider): MasterKeyRotationDeps => ({
+  database,
+  keyProvider,
+  clock,
+  log: createLog('error', new Writable({ write: (chunk: Buffer, _encoding, done) => ((logged += chunk.toString()), done()) })),
+  jobs: { send: async () => undefined },
+  record: async (_tx, entry) => void recorded.push(auditEntrySchema.parse(entry)),
+});
+const rotationWith = (keyProvider: KeyProvider): MasterKeyRotation => createMasterKeyRotation(depsOf(keyProvider));
 
 async function newVault(vault: Vault, email = 'ada@example.com'): Promise<RequestId> {
   const prepared = await vault.prepare(newId('request'));
@@ -99,6 +100,18 @@ describe.each(databaseKinds)('on the database of kind $kind', ({ kind }) => {
       const runs = await Promise.all([rotationWith(newAndOld).rewrap(never), rotationWith(newAndOld).rewrap(never)]);
       expect(runs.reduce((total, run) => total + run.requestKeys, 0)).toBe(20);
       expect(sum(recorded)).toBe(20);
+    });
+
+    it('is not undone by a worker that still has the old key first: that one gives the job to another, and drops it after an hour', async () => {
+      await newVault(vaultWith(oldAndNew));
+      const sent: JobData[] = [];
+      await createMasterKeyRotation({ ...depsOf(newAndOld), jobs: { send: async (_tx, _kind, data) => void sent.push(data) } }).start('ada');
+      expect(recorded).toMatchObject([{ type: 'keys.rotation_started', actor: { role: 'operator', id: 'ada' }, to: `master_key:${newKeyId}` }]);
+      const [data = {}] = sent;
+      await rotationWith(newAndOld).work(data, never);
+      await expect(rotationWith(oldAndNew).work(data, never)).rejects.toMatchObject({ code: 'CONFLICT' });
+      await createMasterKeyRotation({ ...depsOf(oldAndNew), clock: { now: () => clock.now() + 3_600_000 } }).work(data, never);
+      expect(await rotationWith(onlyNew).status()).toEqual([{ id: newKeyId, role: 'current', requestKeys: 1, systemKeys: 5 }]);
     });
 
     it('works beside processes that still wrap under the old key: both open what either wrapped, and a second run brings over the rest', async () => {

@@ -5,7 +5,7 @@ import type { KeyProvider } from '../../platform/crypto/key-provider.ts';
 import { countSystemKeys, hasSystemKeys, rewrapSystemKeys } from '../../platform/crypto/system-keys.ts';
 import { tablesOf, type Database, type Tx } from '../../platform/db/database.ts';
 import { Failure, isFailure } from '../../platform/failure.ts';
-import type { JobKind, Jobs } from '../../platform/jobs/jobs.ts';
+import type { JobData, JobKind, Jobs } from '../../platform/jobs/jobs.ts';
 import type { Log } from '../../platform/log.ts';
 import * as store from './store.ts';
 import type { IdentityTables } from './tables.ts';
@@ -39,6 +39,11 @@ export interface MasterKeyRotation {
   readonly status: () => Promise<readonly MasterKeyUse[]>;
   /** Has a worker bring everything under the current master key, on the record under the operator's name. */
   readonly start: (operator: string) => Promise<void>;
+  /**
+   * Works the job. A worker whose current master key is another than the one that was asked for fails with `CONFLICT`, which gives the job to
+   * another one: it would bring everything back under the old key. For an hour; then nobody with that key is coming.
+   */
+  readonly work: (data: JobData, signal: AbortSignal) => Promise<void>;
   /** Does it, in batches; safe to break off at any time, to run twice at once, and beside requests that open, work and are shredded. */
   readonly rewrap: (signal: AbortSignal) => Promise<Rewrapped>;
   /** Complains to the process's log of keys that need a master key which is not configured: their requests will wait for a person. */
@@ -53,6 +58,8 @@ export interface Rewrapped {
   readonly failed: number;
 }
 
+/** How long a job waits for a worker that wraps under the key that it was sent for. */
+const jobLastsMs = 3_600_000;
 /** Keys in one commit: 500 take some milliseconds, in which a shredding of one of them waits. */
 const batchKeys = 500;
 const beforeAllIds = '00000000-0000-0000-0000-000000000000';
@@ -127,25 +134,38 @@ export function createMasterKeyRotation(deps: MasterKeyRotationDeps): MasterKeyR
     return { done, failed };
   };
 
+  const rewrap: MasterKeyRotation['rewrap'] = async (signal) => {
+    let [requestKeys, failed] = [0, 0];
+    const systemKeys = await rewrapSystemKeys(database, keyProvider, (tx, from) => deps.record(tx, entry(from, { system_keys: 1 })));
+    for (const from of others) {
+      const under = await rewrapUnder(from, signal);
+      requestKeys += under.done;
+      failed += under.failed;
+    }
+    return { requestKeys, systemKeys, failed };
+  };
+
   return {
     status,
     start: async (operator) => {
       await database.transaction(async (tx) => {
         const at = isoTime(deps.clock.now());
         await deps.record(tx, { type: 'keys.rotation_started', at, actor: { role: 'operator', id: operator }, to: named(keyProvider.masterKeyId) });
-        await deps.jobs.send(tx, keysRewrap, {});
+        await deps.jobs.send(tx, keysRewrap, { master_key_id: keyProvider.masterKeyId, until: isoTime(deps.clock.now() + jobLastsMs) });
       });
     },
-    rewrap: async (signal) => {
-      let [requestKeys, failed] = [0, 0];
-      const systemKeys = await rewrapSystemKeys(database, keyProvider, (tx, from) => deps.record(tx, entry(from, { system_keys: 1 })));
-      for (const from of others) {
-        const under = await rewrapUnder(from, signal);
-        requestKeys += under.done;
-        failed += under.failed;
+    work: async (data, signal) => {
+      const asked = { master_key_id: data['master_key_id'], current: keyProvider.masterKeyId };
+      if (asked.master_key_id === asked.current) {
+        const done = await rewrap(signal);
+        deps.log.info({ ...asked, request_keys: done.requestKeys, system_keys: done.systemKeys, failed: done.failed }, 'keys were brought under the current master key');
+      } else if (deps.clock.now() < Date.parse(data['until'] ?? '')) {
+        throw new Failure('CONFLICT', 'Keys are to be brought under another master key than the one that is current here; a worker with that one takes over');
+      } else {
+        deps.log.warn(asked, 'keys were to be brought under another master key, and no worker has it as its current one');
       }
-      return { requestKeys, systemKeys, failed };
     },
+    rewrap,
     warnOfMissing: async () => {
       for (const { id, role, requestKeys } of await status()) {
         if (role === 'not_configured') deps.log.error({ master_key_id: id, request_keys: requestKeys }, 'requests need a master key that is not configured; they are not destroyed, and wait for a person until it is');

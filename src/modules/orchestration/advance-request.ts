@@ -3,7 +3,7 @@ import { backoffMs } from '../../platform/backoff.ts';
 import { isoTime } from '../../platform/clock.ts';
 import { tablesOf } from '../../platform/db/database.ts';
 import { Failure, isFailure } from '../../platform/failure.ts';
-import { endedStatuses, findRequest, lockRequest, moveRequest, openAmong, outsideId, requestAdvance, updateRequest, wakeRequest, type RequestCore, type RequestTables } from '../requests/index.ts';
+import { endedStatuses, executingStatuses, findRequest, lockRequest, moveRequest, openAmong, outsideId, requestAdvance, updateRequest, wakeRequest, type RequestCore, type RequestTables } from '../requests/index.ts';
 import { closeRequest, lookAfterEnded } from './close-request.ts';
 import type { OrchestrationDeps } from './deps.ts';
 import { taskRun } from './jobs.ts';
@@ -189,7 +189,8 @@ async function followTasks(deps: OrchestrationDeps, request: RequestCore): Promi
   const state = await deps.database.transaction(async (tx) => {
     const trx = tablesOf<OrchestrationTables>(tx);
     const current = await lockRequest(tablesOf<RequestTables>(tx), request.id);
-    if (current === undefined || current.status !== request.status) return 'changed' as const;
+    // Not only where it stood when it was read: another worker may have moved it since, without having seen what this look was asked for.
+    if (current === undefined || !executingStatuses.includes(current.status)) return 'changed' as const;
     const now = deps.clock.now();
     const tasks = await tasksOf(trx, request.id);
     if (current.planned_at === null) return resumeResolution(deps, tx, current, now);

@@ -183,8 +183,8 @@ describe('on PostgreSQL, where processes really meet', () => {
     await listening?.close();
   });
 
-  it('a process that vanished with a transaction open does not hold its rows for longer than a minute', async () => {
+  it('a process that vanished with a transaction open does not hold its rows for longer than twenty seconds', async () => {
     const limit = await sql<{ idle_in_transaction_session_timeout: string }>`SHOW idle_in_transaction_session_timeout`.execute(one.read());
-    expect(limit.rows).toEqual([{ idle_in_transaction_session_timeout: '1min' }]);
+    expect(limit.rows).toEqual([{ idle_in_transaction_session_timeout: '20s' }]);
   });
 });

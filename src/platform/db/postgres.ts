@@ -8,8 +8,11 @@ const int8 = 20;
 /** Connections per process: enough for a worker's parallel steps, few enough for dozens of processes on one server. */
 const poolMax = 16;
 
-/** How long a transaction may stand idle: a machine that vanished in the middle of one would else hold its rows until TCP gives it up, in hours. */
-const idleInTransactionMs = 60_000;
+/**
+ * How long a transaction may stand idle: a process that hangs in the middle of one, or whose machine vanished, would else hold its rows and its
+ * connection's places for all others. Shorter than a task's lease, so that nobody waits longer for the locks than for the tasks.
+ */
+const idleInTransactionMs = 20_000;
 
 /** Opens a PostgreSQL database by its URL. `onError` hears of connections that break while no statement waits on them. */
 export function openPostgres(url: string, onError: (error: Error) => void): Database {

@@ -8,7 +8,8 @@ import { openEmbedded } from '../../../src/platform/db/embedded.ts';
 import { migrate } from '../../../src/platform/db/migrate.ts';
 import { openPostgres } from '../../../src/platform/db/postgres.ts';
 import type { Sandbox } from '../../../src/sandbox/index.ts';
-import { keepAsTemplate, startPostgres, type StopMode, type TestPostgres } from '../../support/postgres.ts';
+import { keepAsTemplate } from '../../support/postgres-databases.ts';
+import { startPostgres, type StopMode, type TestPostgres } from '../../support/postgres.ts';
 import { testConfigText, testEnvironment } from '../../support/quittance.ts';
 import type { ProcessMode } from './incidents.ts';
 

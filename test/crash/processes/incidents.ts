@@ -33,6 +33,12 @@ export interface Plan {
 /** Senders sign by clocks that are right; beyond five minutes a server takes their signatures for stale. */
 const jumpsMs = [-240_000, -30_000, 30_000, 240_000] as const;
 
+/** The boundaries that a process with these services reaches. A scheduler reaches none: it is killed at any instant. */
+function boundariesOf(services: string): readonly string[] {
+  const own = [...(services.includes('http') ? ['request.opening'] : []), ...(services.includes('worker') ? boundaryNames.filter((each) => each !== 'request.opening') : [])];
+  return own.length === 0 ? ['none'] : own;
+}
+
 /** Draws what goes wrong: how much of each kind differs from round to round. */
 export function drawPlan(random: SeededRandom, mode: ProcessMode): Plan {
   const lastsMs = 2500 + random.int(3500);
@@ -49,7 +55,7 @@ export function drawPlan(random: SeededRandom, mode: ProcessMode): Plan {
     ...(mode === 'postgres' ? some(2, () => ({ atMs: at(), what: 'cut' as const })) : []),
     ...(mode === 'postgres' && random.chance(0.4) ? [{ atMs: at(), what: 'down' as const, how: random.pick(['fast', 'immediate'] as const), forMs: 200 + random.int(1500) }] : []),
   ];
-  const crashes = slots.map(() => some(mode === 'embedded' ? 2 : 1, () => `${random.pick(boundaryNames)}:${1 + random.int(6)}`));
+  const crashes = slots.map((services) => some(mode === 'embedded' ? 2 : 1, () => `${random.pick(boundariesOf(services))}:${1 + random.int(6)}`));
   return { incidents: incidents.toSorted((one, other) => one.atMs - other.atMs), crashes, lastsMs };
 }
 

@@ -18,7 +18,7 @@ export interface SimulationResult {
 }
 
 /** How many people ask in one round. */
-const peopleCount = 12;
+const peopleCount = 8;
 /** After trouble ends everything must come to rest within this: longer than every window. */
 const restMs = 20 * 86_400_000;
 const minuteMs = 60_000;
@@ -38,6 +38,6 @@ export async function runSimulationRound(seed: string): Promise<SimulationResult
   const restless = await world.rest(restMs);
   await world.end();
   const evidence = world.evidence();
-  const violations = [...restless.map((each) => `${each} never came to rest`), ...(await findViolations(evidence))];
+  const violations = [...restless.map((each) => `${each} never came to rest`), ...world.bugs(), ...(await findViolations(evidence))];
   return { violations, lives: evidence.accepted.length, events: world.events(), told: chaos.told(), lastedMs: world.lastedMs() };
 }

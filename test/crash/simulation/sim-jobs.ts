@@ -1,4 +1,5 @@
 import type { JobData, JobKind, Jobs } from '../../../src/platform/jobs/jobs.ts';
+import type { Log } from '../../../src/platform/log.ts';
 import type { SimStore } from './sim-database.ts';
 import { Died, type SimProcess } from './sim-process.ts';
 import { owners, type VirtualTime } from './virtual-time.ts';
@@ -9,7 +10,7 @@ export type JobFate = 'well' | 'late' | 'twice' | 'lost';
 /** A queue that keeps pg-boss's promises and no more: at least once, some time after its time, to any worker. */
 export interface SimQueue {
   /** The queue as one process sees it. */
-  readonly join: (process: SimProcess, kinds: readonly JobKind[]) => Jobs;
+  readonly join: (process: SimProcess, log: Log) => Jobs;
   /** Sends a job of a schedule, if any process has asked for it. */
   readonly ring: (name: string) => void;
   /** How many jobs wait or are worked. */
@@ -25,6 +26,7 @@ const retryMaxMs = 300_000;
 
 interface Worker {
   readonly process: SimProcess;
+  readonly log: Log;
   readonly kind: JobKind;
   readonly handler: (data: JobData, signal: AbortSignal) => Promise<void>;
   readonly active: Set<Promise<void>>;
@@ -93,6 +95,7 @@ export function createSimQueue(time: VirtualTime, store: SimStore, random: { rea
           },
           (error: unknown) => {
             if (error instanceof Died) return;
+            worker.log.error({ job: name, err: error }, 'job failed');
             again(Math.min(retryMaxMs, 1000 * 2 ** failures) * (0.5 + random.fraction()), failures + 1);
           },
         )
@@ -114,7 +117,7 @@ export function createSimQueue(time: VirtualTime, store: SimStore, random: { rea
     time.schedule(delayMs + (fate === 'late' ? random.fraction() * 90_000 : random.fraction() * 20), () => deliver(0));
   };
   return {
-    join: (process) => {
+    join: (process, log) => {
       const mine: Worker[] = [];
       return {
         send: async (_tx, kind, data, options) => {
@@ -127,7 +130,7 @@ export function createSimQueue(time: VirtualTime, store: SimStore, random: { rea
           enqueue(kind.name, data, 0);
         },
         work: async (kind, handler) => {
-          const worker: Worker = { process, kind, handler, active: new Set(), stopped: false };
+          const worker: Worker = { process, log, kind, handler, active: new Set(), stopped: false };
           mine.push(worker);
           workers.push(worker);
         },

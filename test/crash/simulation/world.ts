@@ -5,7 +5,7 @@ import { auditVerify } from '../../../src/modules/audit/index.ts';
 import { notificationSweep } from '../../../src/modules/notifications/index.ts';
 import { sweep } from '../../../src/modules/orchestration/index.ts';
 import { migrate } from '../../../src/platform/db/migrate.ts';
-import { createLog } from '../../../src/platform/log.ts';
+import { createLog, type Log } from '../../../src/platform/log.ts';
 import { segmentDefinition } from '../../../src/sandbox/segment/index.ts';
 import { createSimulator, type SimulatorCore } from '../../../src/sandbox/simulator.ts';
 import { stripeDefinition } from '../../../src/sandbox/stripe/index.ts';
@@ -37,6 +37,8 @@ export interface World {
   /** Stops the processes in order. */
   readonly end: () => Promise<void>;
   readonly evidence: () => Evidence;
+  /** Errors that processes logged and that nothing in the world explains. */
+  readonly bugs: () => readonly string[];
   readonly events: () => number;
   readonly lastedMs: () => number;
 }
@@ -113,6 +115,8 @@ export async function openWorld(random: SeededRandom, chaos: Chaos): Promise<Wor
   const masterKey = randomBytes(32).toString('base64');
   const accepted: Accepted[] = [];
   const dice = random.fork('dice');
+  const bugs: string[] = [];
+  const log = createSimLog(bugs);
   let verifierKey = '';
   let people: readonly Person[] = [];
   let events = 0;
@@ -148,7 +152,7 @@ export async function openWorld(random: SeededRandom, chaos: Chaos): Promise<Wor
       settings: simSettings(masterKey),
       config,
       services: process.services,
-      log: simLog(),
+      log,
       clock: { now: () => time.now() + process.skewMs },
       random: { bytes: (size) => dice.bytes(size), fraction: () => dice.fraction(), digits: (count) => String(dice.int(10 ** count)).padStart(count, '0') },
       secrets: { environment, readFile: () => '' },
@@ -158,7 +162,7 @@ export async function openWorld(random: SeededRandom, chaos: Chaos): Promise<Wor
           const kind = isEmbedded ? 'embedded' : 'postgres';
           return { main: main.open(process, kind), audit: audit.open(process, kind), close: async () => undefined };
         },
-        startJobs: async (_database, kinds) => queue.join(process, kinds),
+        startJobs: async (_database, _kinds, itsLog) => queue.join(process, itsLog),
         transport: network.transportOf(process),
         createMailer: () => network.mailerOf(process),
         listen: async (app) => {
@@ -303,6 +307,7 @@ export async function openWorld(random: SeededRandom, chaos: Chaos): Promise<Wor
       await until(Promise.allSettled(slots.map(async ({ process }) => (process?.stop === undefined || process.dead ? undefined : process.enter(process.stop)))));
     },
     evidence: () => ({ main: main.watch, audit: audit.watch, simulators: vendors, people, accepted, verifierKeys: [verifierKey], mails: network.mails, networkRepeats: network.repeats(), systems }),
+    bugs: () => bugs,
     events: () => events,
     lastedMs: () => time.now() - beganAt,
   };
@@ -328,7 +333,16 @@ async function standing(main: SimStore): Promise<{ readonly underWay: readonly s
   return { underWay: rows.filter((row) => !row.is_with_person).map((row) => row.what), withPeople: rows.filter((row) => row.is_with_person).length };
 }
 
-const silentLog = createLog('silent');
-function simLog(): ReturnType<typeof createLog> {
-  return process.env['SIMULATION_LOG'] === undefined ? silentLog : createLog(process.env['SIMULATION_LOG'], { write: (line) => void process.stdout.write(line) });
+/** What the world itself does to a process, and what a process may complain of. */
+const expected = new Set(['57P01', '40001']);
+
+/** A log that notes every error that the world did not make: a bug that somebody would have to look into. */
+function createSimLog(bugs: string[]): Log {
+  return createLog('error', {
+    write: (line) => {
+      const { msg, err } = JSON.parse(line) as { readonly msg: string; readonly err?: { readonly name?: string; readonly code?: string; readonly frames?: readonly string[] } };
+      if (err?.name === 'Died' || expected.has(err?.code ?? '')) return;
+      bugs.push(`a bug was logged: ${msg}: ${err?.code ?? err?.name ?? ''} ${err?.frames?.[0] ?? ''}`);
+    },
+  });
 }
