@@ -3,7 +3,7 @@ import { apiKey, signedHeaders } from './config.ts';
 import type { Planted } from './people.ts';
 
 /** How long all requests of a run may take to be closed. */
-const patienceMs = 300_000;
+const patienceMs = 900_000;
 /** Between looks at what is closed: the times are read from the requests, so that a look may be late. */
 const lookMs = 250;
 

@@ -9,7 +9,7 @@ import { answerMs, startVendors, type Vendors } from '../vendors.ts';
 
 /** Requests under way at once: enough that nobody waits for a vendor while there is something to do. */
 const atOnce = 32;
-const runs = 5;
+const runs = 3;
 /** Thrown away: the first requests of a process run in code that is not compiled yet. */
 const warmUp = 16;
 
@@ -103,7 +103,7 @@ const postgres: BenchRow = {
       const http = await installation.start('http');
       await installation.start('scheduler');
       await installation.start('worker');
-      const size = sized(context, 100, 4);
+      const size = sized(context, 80, 4);
       const goal = { how: 'at_least', factor: 0.5, plus: 0 } as const;
       const one = await measureOn(context, headOf(postgres.name, 'the same on PostgreSQL with fsync, one worker process', bareText, size, goal), { ...world, commits: server.commits }, http.url);
       return [one, await addWorker(context, world.vendors, http.url, size, installation.start)];

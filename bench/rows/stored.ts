@@ -66,7 +66,7 @@ const stored: BenchRow = {
         servers.push(url);
         await settleAll(url, await plantPeople(vendors, atOnce), atOnce);
       }
-      const size = sized(context, 60, 4);
+      const size = sized(context, 40, 4);
       const cost = async (url: string | undefined): Promise<number> => (await settleAll(url ?? '', await plantPeople(vendors, size), atOnce)) / size;
       const pairs = await inTurns(context, stored.name, runs, { measured: () => cost(servers[1]), reference: () => cost(servers[0]) });
       const head = {

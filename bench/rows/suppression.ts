@@ -56,7 +56,7 @@ const suppression: BenchRow = {
       const people = await plantPeople(vendors, erased);
       await settleAll(process_.url, people, 1);
       await process_.stop();
-      const [ledger, restored] = [sized(context, 1_000_000, 1000), sized(context, 500_000, 500)];
+      const [ledger, restored] = [sized(context, 1_000_000, 1000), sized(context, 250_000, 500)];
       const client = new pg.Client({ connectionString: server.asSuperuser(urls.main) });
       await client.connect();
       await client.query('INSERT INTO suppression (hash, kind, added_at) SELECT sha256((\'h\' || n)::bytea), \'email\', now() FROM generate_series(1, $1::integer) AS n', [ledger]);

@@ -94,6 +94,14 @@ export function hashOfTile(hashes: readonly Buffer[]): Buffer {
 /** Reads `count` hashes of a tile level from `from` on: level 0 are leaf hashes, level n the hashes of full tiles below. */
 export type LevelReader = (level: number, from: number, count: number) => Promise<readonly Buffer[]>;
 
+/** Thrown by a tile reader where the tree has no hashes; whatever else it throws is the storage's, and says nothing about the log. */
+export class MissingHashes extends Error {
+  constructor(node: TreeNode) {
+    super(`The log's tree has no hashes at level ${node.level}, index ${node.index}`);
+    this.name = 'MissingHashes';
+  }
+}
+
 /** Makes a reader of subtree hashes over stored tiles: each costs at most 128 stored hashes, whatever the size of the log. */
 export function createTileReader(read: LevelReader): NodeReader {
   const one = async (node: TreeNode): Promise<Buffer> => {
@@ -101,7 +109,7 @@ export function createTileReader(read: LevelReader): NodeReader {
     const count = 2 ** within;
     const hashes = await read((node.level - within) / tileHeight, node.index * count, count);
     if (hashes.length !== count || hashes.some((each) => each.length !== hashBytes)) {
-      throw new Error(`The log's tree has no hashes at level ${node.level}, index ${node.index}`);
+      throw new MissingHashes(node);
     }
     return hashOfTile(hashes);
   };

@@ -2,6 +2,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
+/** The exit code of a crash server that was ended by an exception that nothing caught. */
+export const bugCode = 70;
+
 /** What the parent can tell a crash server. */
 export interface ToServer {
   /** Reach boundaries without dying from now on. */
@@ -31,9 +34,12 @@ export interface StartedChild extends Omit<ChildServer, 'url'> {
 
 const entry = fileURLToPath(new URL('./server.ts', import.meta.url));
 
+/** What this process was told to import first, the server imports too: a bug that is planted here is planted there. */
+const imports = process.execArgv.flatMap((each, index, all) => (each === '--import' ? [each, all[index + 1] ?? ''] : each.startsWith('--import=') ? [each] : []));
+
 /** Starts the crash server. What it says goes to `stderr`, this process's own or a file's descriptor. */
 export function spawnChild(environment: Record<string, string>, stderr: 'inherit' | number = 'inherit'): StartedChild {
-  const child: ChildProcess = spawn(process.execPath, [entry], { env: { PATH: process.env['PATH'] ?? '', ...environment }, stdio: ['ignore', 'pipe', stderr, 'ipc'] });
+  const child: ChildProcess = spawn(process.execPath, [...imports, entry], { env: { PATH: process.env['PATH'] ?? '', ...environment }, stdio: ['ignore', 'pipe', stderr, 'ipc'] });
   let over = false;
   const ended = once(child, 'exit').then(([code, signal]) => {
     over = true;

@@ -21,8 +21,9 @@ const { values } = parseArgs({
 });
 const mode = modes.find((each) => each === values.mode);
 const rounds = Number(values.rounds);
-if (mode === undefined || !Number.isInteger(rounds) || rounds < 1) {
-  process.stderr.write(`--mode takes ${modes.join(', ')}, --rounds a number\n`);
+const isCount = (text: string): boolean => /^[1-9]\d*$/u.test(text);
+if (mode === undefined || !isCount(values.rounds) || !isCount(values.lanes ?? '1')) {
+  process.stderr.write(`--mode takes ${modes.join(', ')}; --rounds and --lanes a number from 1 on\n`);
   process.exit(2);
 }
 
@@ -53,7 +54,7 @@ async function lane(next: () => number | undefined, of: Mode): Promise<number> {
       if (violations.length === 0) continue;
       failed += 1;
       for (const violation of violations) process.stdout.write(`  ${violation}\n`);
-      process.stdout.write(`  again: npm run crash -- --mode ${of} --seed ${seed} --rounds 1\n`);
+      process.stdout.write(`  again: npm run crash -- --mode ${of} --seed '${seed}' --rounds 1\n`);
     }
   } finally {
     await ground?.close();
@@ -61,7 +62,8 @@ async function lane(next: () => number | undefined, of: Mode): Promise<number> {
   return failed;
 }
 
-const lanes = Number(values.lanes ?? (mode === 'postgres' ? 3 : mode === 'embedded' ? 2 : 1));
+// The simulation has its whole process for itself.
+const lanes = mode === 'simulation' ? 1 : Number(values.lanes ?? (mode === 'postgres' ? 3 : 2));
 let played = 0;
 const next = (): number | undefined => {
   if (played === rounds) return undefined;

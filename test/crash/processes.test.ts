@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { layGround, type Ground } from './processes/ground.ts';
 import { runProcessRound } from './processes/round.ts';
 
@@ -11,9 +11,9 @@ const played = {
 describe.each(['embedded', 'postgres'] as const)('real processes (%s), killed, frozen and lied to', (mode) => {
   let ground: Ground;
   beforeAll(async () => {
-    ground = await layGround(mode);
-  });
-  afterAll(async () => ground.close());
+    ground = await layGround(mode, inject('databaseTemplate'));
+  }, 180_000);
+  afterAll(async () => ground.close(), 60_000);
 
   test.each(played[mode])('lose nothing, do nothing twice and claim nothing that is not so, in the round %s', { timeout: 400_000 }, async (seed) => {
     const { violations, requests, processes, folder } = await runProcessRound(ground, seed);

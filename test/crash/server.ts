@@ -3,7 +3,7 @@ import { compose, serviceNames, type ServiceName } from '../../src/composition.t
 import { parseConfig } from '../../src/platform/config/load.ts';
 import { readSettings } from '../../src/platform/config/settings.ts';
 import { createLog } from '../../src/platform/log.ts';
-import type { ToServer } from './child.ts';
+import { bugCode, type ToServer } from './child.ts';
 
 /**
  * The server as `quittance serve` runs it, but for this: at the n-th time that the boundary named in CRASH_AT (`name:n`) is reached, the
@@ -19,9 +19,9 @@ const log = createLog(settings.logLevel);
 process.on('disconnect', () => process.exit(1));
 process.on('uncaughtException', (error: unknown) => {
   log.fatal({ err: error }, 'ended by a bug');
-  process.exit(70);
+  process.exit(bugCode);
 });
-const quittance = await compose({
+const starting = compose({
   settings,
   config: parseConfig(readFileSync(settings.configPath, 'utf8'), settings.configPath),
   services: process.env['SERVICES'] === undefined ? serviceNames : (process.env['SERVICES'].split(',') as ServiceName[]),
@@ -32,6 +32,11 @@ const quittance = await compose({
     seen += 1;
     if (seen === Number(crashCount)) process.kill(process.pid, 'SIGKILL');
   },
+});
+// Without its database a process does not start; whoever supervises it starts it again.
+const quittance = await starting.catch((error: unknown) => {
+  log.error({ err: error }, 'did not start');
+  return process.exit(1);
 });
 process.on('message', (told: ToServer) => {
   crashName = told.disarm === true ? undefined : crashName;

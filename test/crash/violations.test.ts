@@ -23,7 +23,7 @@ async function playQuietly(): Promise<World> {
     const random = createSeededRandom(`quiet ${round}`);
     const quiet = await openWorld(random, drawChaos(random.fork('chaos')));
     quiet.calm();
-    const people = makePeople(random.fork('people'), 12);
+    const people = makePeople(random.fork('people'), 8);
     quiet.plant(people);
     quiet.begin();
     for (const person of people) quiet.ask(person, 10);
@@ -38,11 +38,15 @@ async function playQuietly(): Promise<World> {
 beforeAll(async () => {
   world = await playQuietly();
   evidence = await readEvidence(world);
-}, 120_000);
+}, 400_000);
 
-/** The task of somebody that says that something was erased at a system. */
+/** A task that says that something was erased at a system, of somebody who was told so by mail and of whom nothing is left anywhere. */
 function erasedAt(system: string): Evidence['tasks'][number] {
-  const task = evidence.tasks.find((each) => each.connection === system && each.outcome === 'erased');
+  const isTold = (id: string): boolean => {
+    const request = evidence.requests.find((each) => each.id === id);
+    return request?.verdict === 'fulfilled_with_retention' && world.mails.some((each) => each.text.includes('  key:  ') && each.text.includes(request.reference));
+  };
+  const task = evidence.tasks.find((each) => each.connection === system && each.outcome === 'erased' && each.identifier_kind !== 'twilio_profile' && isTold(each.request_id));
   if (task === undefined) throw new Error(`Nothing was erased at ${system} in the quiet round`);
   return task;
 }
@@ -62,7 +66,7 @@ const withVendors = (change: Partial<Evidence['vendors']>): Evidence => ({ ...ev
 describe('the rules of a round', () => {
   test('find nothing in a round in which nothing went wrong', async () => {
     expect(await findViolations(world)).toEqual([]);
-    expect(evidence.requests.length).toBeGreaterThanOrEqual(12);
+    expect(evidence.requests.length).toBeGreaterThanOrEqual(8);
   });
 
   test('find a request that was answered with 2xx and is not there', () => {
@@ -112,13 +116,13 @@ describe('the rules of a round', () => {
     const found = truthViolations(back);
     expect(found).toContainEqual(expect.stringMatching(/is erased, verified_absent, and the vendor holds 1 stripe customer under its stripe_customer/u));
     expect(found).toContainEqual(expect.stringContaining('stripe customer left'));
-    expect(truthViolations(withTask(task, { counts: { customers: 7 } }))).toEqual([expect.stringContaining('7 of customer are said to be deleted')]);
+    expect(truthViolations(withTask(task, { counts: { customers: 70 } }))).toEqual([expect.stringContaining('of customer are said to be deleted')]);
   });
 
   test('find a task about somebody else’s identifier', () => {
     const task = erasedAt('twilio');
     const other = evidence.tasks.find((each) => each.connection === 'twilio' && each.request_id !== task.request_id);
-    expect(truthViolations(withTask(task, { commitment: other?.commitment ?? '' }))).toEqual([expect.stringContaining('is about an identifier that is not the person’s'.replace('’', "'"))]);
+    expect(truthViolations(withTask(task, { commitment: other?.commitment ?? '' }))).toEqual([expect.stringContaining("is about an identifier that is not the person's")]);
   });
 
   test('find what is held by nobody, what nothing wakes, and a person who has what is over', () => {

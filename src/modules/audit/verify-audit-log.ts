@@ -4,6 +4,7 @@ import type { Database } from '../../platform/db/database.ts';
 import { Failure, isFailure } from '../../platform/failure.ts';
 import {
   createTileReader,
+  MissingHashes,
   nodesOfRange,
   openCheckpoint,
   verifyLog,
@@ -70,7 +71,8 @@ async function readPrefix(deps: VerifyAuditLogDeps, logId: number, note: string)
     const hashes = await createTileReader(level)(nodesOfRange({ from: 0, to: size }));
     const [lastHash = Buffer.alloc(32)] = size === 0 ? [] : await level(0, size - 1, 1);
     return { ok: true, from: { size, hashes, lastHash } };
-  } catch {
+  } catch (error) {
+    if (!(error instanceof MissingHashes)) throw error;
     return { ok: false, check: 'truncated', message: `The log does not reach the ${size} rows of the checkpoint, or lacks hashes before it` };
   }
 }

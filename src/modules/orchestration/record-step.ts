@@ -1,7 +1,6 @@
 import type { ConfirmResult, EraseResult, Json } from '../../connector-kit/index.ts';
 import { formatId } from '../../contract/ids.ts';
 import type { Identifier } from '../../contract/identifiers.ts';
-import { backoffMs } from '../../platform/backoff.ts';
 import { tablesOf, type Tx } from '../../platform/db/database.ts';
 import type { Failure } from '../../platform/failure.ts';
 import type { NewIdentifier, OpenVault } from '../identity/index.ts';
@@ -11,6 +10,7 @@ import type { ClaimedStep } from './claim-step.ts';
 import type { OrchestrationDeps } from './deps.ts';
 import { contactKinds, doubtful } from './domain/doubt.ts';
 import { afterConfirm, afterErase, afterFailure, type Verdict } from './domain/erasure-outcome.ts';
+import { retryWaitMs } from './domain/retry-wait.ts';
 import { taskRun } from './jobs.ts';
 import { escalateTask } from './manual-tasks.ts';
 import { addPlannedTasks } from './plan-request.ts';
@@ -44,7 +44,7 @@ export async function recordFailure(deps: OrchestrationDeps, claimed: ClaimedSte
       status: claimed.step === 'erase' ? 'erasing' : 'confirming',
       attempt: task.attempt,
       windowPassed: windowPassed(task, now),
-      waitMs: retryWaitMs(deps, task.attempt, failure),
+      waitMs: retryWaitMs(task.attempt, deps.random.fraction(), failure.retryAfterMs),
     });
     await deps.record(tx, { ...aboutTask(task, now), type: 'task.attempt_failed', error_code: failure.code, attempt: claimed.number });
     await apply(deps, tx, task, verdict, { error_code: failure.code });
@@ -230,12 +230,4 @@ async function apply(deps: OrchestrationDeps, tx: Tx, task: TaskRow, verdict: Ve
 
 function windowPassed(task: TaskRow, now: number): boolean {
   return task.window_ends_at !== null && task.window_ends_at.getTime() <= now;
-}
-
-
-/** The wait before the next attempt, in milliseconds. What somebody asked for is kept, with a tenth of it as jitter. */
-function retryWaitMs(deps: Pick<OrchestrationDeps, 'random'>, attempt: number, failure: Failure): number {
-  const fraction = deps.random.fraction();
-  if (failure.retryAfterMs !== undefined) return Math.ceil(failure.retryAfterMs * (1 + fraction / 10));
-  return backoffMs(attempt, fraction);
 }

@@ -11,7 +11,7 @@ export function plant(file: string, from: string, to: string): void {
     load: (loaded, context, next) => {
       const result = next(loaded, context);
       if (loaded !== url) return result;
-      const text = String(result.source);
+      const text = typeof result.source === 'string' ? result.source : Buffer.from((result.source ?? new Uint8Array()) as Uint8Array).toString('utf8');
       if (text.split(from).length !== 2) throw new Error(`The text to replace is not once in ${fileURLToPath(url)}; correct what is planted`);
       return { ...result, source: text.replace(from, () => to) };
     },

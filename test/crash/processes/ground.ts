@@ -69,14 +69,19 @@ function prepare(sandbox: Sandbox, database: Record<string, string>): Pick<Insta
   return { folder, environment, stderr, remove };
 }
 
-/** Rounds on embedded databases, each a copy of one that is migrated. */
-async function embeddedGround(): Promise<Ground> {
+async function makeEmbeddedTemplate(): Promise<string> {
   const template = mkdtempSync(join(tmpdir(), 'quittance-crash-template-'));
   for (const set of ['main', 'audit'] as const) {
     const database = await openEmbedded(join(template, set));
     await migrate(database, set);
     await database.close();
   }
+  return template;
+}
+
+/** Rounds on embedded databases, each a copy of the template, a folder that holds both of them migrated; without one it is made, and removed at the end. */
+async function embeddedGround(given: string | undefined): Promise<Ground> {
+  const template = given ?? (await makeEmbeddedTemplate());
   return {
     mode: 'embedded',
     install: async (sandbox) => {
@@ -93,7 +98,9 @@ async function embeddedGround(): Promise<Ground> {
         down: async () => undefined,
       };
     },
-    close: async () => rmSync(template, { recursive: true, force: true }),
+    close: async () => {
+      if (given === undefined) rmSync(template, { recursive: true, force: true });
+    },
   };
 }
 
@@ -141,7 +148,7 @@ async function postgresGround(): Promise<Ground> {
   };
 }
 
-/** Makes what rounds of a mode are played on. Takes about three seconds. */
-export async function layGround(mode: ProcessMode): Promise<Ground> {
-  return mode === 'embedded' ? embeddedGround() : postgresGround();
+/** Makes what rounds of a mode are played on; `template` is a folder of migrated embedded databases, where there is one. Takes a few seconds. */
+export async function layGround(mode: ProcessMode, template?: string): Promise<Ground> {
+  return mode === 'embedded' ? embeddedGround(template) : postgresGround();
 }

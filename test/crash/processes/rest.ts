@@ -10,7 +10,10 @@ import type { Slot } from './slot.ts';
 const lookMs = 250;
 const hurryEveryMs = 1500;
 const aheadMs = 15_000;
-/** When nothing at all has changed for so long, nothing ever will: leases of those that died, and a circuit that is open, are over by then. */
+/** While nothing changes they go faster: a call that failed often is tried again after an hour at the most. */
+const idleMs = 8000;
+const aheadIdleMs = 300_000;
+/** When nothing at all has changed for so long, nothing ever will: hours have passed by the clocks, and leases of those that died, which go by the database's, are over. */
 const stillMs = { embedded: 60_000, postgres: 200_000 } as const;
 /** How often somebody looks at what waits for a person. */
 const visitsMax = 3;
@@ -71,8 +74,9 @@ export async function comeToRest(
   while (Date.now() < endsAt && Date.now() - changedAt < stillMs[mode]) {
     if (Date.now() - hurriedAt > hurryEveryMs) {
       hurriedAt = Date.now();
-      clock.offsetMs += aheadMs;
-      for (const vendor of vendors) vendor.advance(aheadMs);
+      const stepMs = hurriedAt - changedAt > idleMs ? aheadIdleMs : aheadMs;
+      clock.offsetMs += stepMs;
+      for (const vendor of vendors) vendor.advance(stepMs);
       // One of them looks for what is due, the second where there are several: a worker. Many looks are many jobs.
       for (const [index, slot] of slots.entries()) slot.tell({ offsetMs: clock.offsetMs, ...(index === Math.min(1, slots.length - 1) ? { sweep: true } : {}) });
     }

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { spawnChild, type StartedChild, type ToServer } from '../child.ts';
+import { bugCode, spawnChild, type StartedChild, type ToServer } from '../child.ts';
 
 /** A place in which a process runs; whenever it ends there, another is started, as a supervisor does. */
 export interface Slot {
@@ -17,8 +17,6 @@ export interface Slot {
 
 /** How long a process may take to stop in order: what it holds at most, and some. */
 const stopMs = 45_000;
-/** The exit code of a process that was ended by an uncaught exception. */
-const bugCode = 70;
 
 /** Opens a slot. `crashes` are the boundaries at which its first processes die. */
 export function openSlot(environment: Record<string, string>, crashes: readonly string[], stderr: number, restartMs: () => number): Slot {

@@ -10,7 +10,9 @@ export interface Chaos {
   on: boolean;
   /** What happens to a process at a point: nothing, its death, or that it hangs for a while. */
   readonly strikes: (point: Point) => Blow | undefined;
-  readonly databaseFate: () => DatabaseFate;
+  readonly databaseFate: (point: 'statement' | 'commit' | 'committed') => DatabaseFate;
+  /** Whether a vendor lies now. */
+  readonly lies: () => boolean;
   readonly jobFate: () => JobFate;
   readonly callFate: (kind: 'call' | 'mail') => CallFate;
   /** Milliseconds until the next thing is done to some process from outside. */
@@ -26,7 +28,7 @@ const callFates: readonly CallFate[] = ['slow', 'hang', 'lost before', 'lost aft
 /** Draws what this round's world is like: each kind of trouble is absent, rare or frequent. */
 export function drawChaos(random: SeededRandom): Chaos {
   const rare = (frequent: number): number => random.pick([0, frequent / 8, frequent]);
-  const rates = { statement: rare(1 / 300), boundary: rare(1 / 12), around: rare(1 / 60), hang: rare(1 / 40), cut: rare(1 / 250), conflict: rare(1 / 60), job: rare(1 / 12), call: rare(1 / 5), mail: rare(1 / 3) };
+  const rates = { statement: rare(1 / 300), boundary: rare(1 / 12), around: rare(1 / 60), hang: rare(1 / 40), cut: rare(1 / 250), conflict: rare(1 / 20), job: rare(1 / 12), call: rare(1 / 5), lie: rare(1 / 2), mail: rare(1 / 3) };
   const kinds = callFates.filter(() => random.chance(0.5));
   const incidentMs = random.pick([5000, 30_000, 120_000, Infinity]);
   const told: Record<string, number> = {};
@@ -47,10 +49,15 @@ export function drawChaos(random: SeededRandom): Chaos {
       tell('hung in a call');
       return 'hung';
     },
-    databaseFate: () => {
+    databaseFate: (point) => {
       if (!chaos.on) return 'well';
       if (random.chance(rates.cut)) return tell('cut');
-      return random.chance(rates.conflict) ? tell('conflict') : 'well';
+      return point === 'commit' && random.chance(rates.conflict) ? tell('conflict') : 'well';
+    },
+    lies: () => {
+      const isLie = chaos.on && random.chance(rates.lie);
+      if (isLie) tell('lie');
+      return isLie;
     },
     jobFate: () => {
       if (!chaos.on || !random.chance(rates.job)) return 'well';

@@ -37,12 +37,12 @@ export async function createSimStore(time: VirtualTime, fateOf: (point: 'stateme
     time.busy(owners.exit(() => pglite.query(text, [...values])));
 
   const connect = (process: SimProcess | undefined): DatabaseConnection => ({
-    executeQuery: async <Row>(query: CompiledQuery) => {
+    executeQuery: async (query: CompiledQuery) => {
       process?.point('statement');
       if (process !== undefined && fateOf('statement') === 'cut') throw cut();
       const result = await send(query.sql, query.parameters);
       return {
-        rows: result.rows as Row[],
+        rows: result.rows as never[],
         ...(result.affectedRows === undefined ? {} : { numAffectedRows: BigInt(result.affectedRows) }),
       };
     },

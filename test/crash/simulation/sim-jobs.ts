@@ -13,8 +13,6 @@ export interface SimQueue {
   readonly join: (process: SimProcess, log: Log) => Jobs;
   /** Sends a job of a schedule, if any process has asked for it. */
   readonly ring: (name: string) => void;
-  /** How many jobs wait or are worked. */
-  readonly size: () => number;
 }
 
 /** Between the death of a worker and somebody else's taking its job, in milliseconds: a heartbeat of 15 s, and supervision every 10 s. */
@@ -37,7 +35,6 @@ interface Worker {
 export function createSimQueue(time: VirtualTime, store: SimStore, random: { readonly fraction: () => number; readonly int: (count: number) => number }, fateOf: () => JobFate): SimQueue {
   const workers: Worker[] = [];
   const schedules = new Set<string>();
-  let size = 0;
   /** Jobs that found nobody free. */
   const queued: (() => void)[] = [];
   let isPumping = false;
@@ -53,15 +50,6 @@ export function createSimQueue(time: VirtualTime, store: SimStore, random: { rea
   /** The queue is the world's: what waits in it does not die with who sent it. */
   const enqueue = (name: string, data: JobData, delayMs: number): void => owners.exit(() => keep(name, data, delayMs));
   const keep = (name: string, data: JobData, delayMs: number): void => {
-    size += 1;
-    let left = 1;
-    let over = false;
-    const finish = (): void => {
-      left -= 1;
-      if (left > 0 || over) return;
-      over = true;
-      size -= 1;
-    };
     const deliver = (failures: number): void => {
       const able = workers.filter((each) => each.kind.name === name && !each.stopped && !each.process.dead && !each.process.frozen && each.process.ready && each.active.size < each.kind.concurrency);
       const worker = able[random.int(Math.max(1, able.length))];
@@ -91,7 +79,6 @@ export function createSimQueue(time: VirtualTime, store: SimStore, random: { rea
           () => {
             if (settled) return;
             settled = true;
-            finish();
           },
           (error: unknown) => {
             if (error instanceof Died) return;
@@ -106,14 +93,8 @@ export function createSimQueue(time: VirtualTime, store: SimStore, random: { rea
       worker.active.add(work);
     };
     const fate = fateOf();
-    if (fate === 'lost') {
-      finish();
-      return;
-    }
-    if (fate === 'twice') {
-      left += 1;
-      time.schedule(delayMs + random.fraction() * 40_000, () => deliver(0));
-    }
+    if (fate === 'lost') return;
+    if (fate === 'twice') time.schedule(delayMs + random.fraction() * 40_000, () => deliver(0));
     time.schedule(delayMs + (fate === 'late' ? random.fraction() * 90_000 : random.fraction() * 20), () => deliver(0));
   };
   return {
@@ -145,6 +126,5 @@ export function createSimQueue(time: VirtualTime, store: SimStore, random: { rea
     ring: (name) => {
       if (schedules.has(name)) enqueue(name, {}, 0);
     },
-    size: () => size,
   };
 }

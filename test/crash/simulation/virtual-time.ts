@@ -33,9 +33,9 @@ export interface VirtualTime {
   readonly busy: <Result>(work: Promise<Result>) => Promise<Result>;
   /** Lets time pass until `isOver`, `untilMs` or nothing is left to happen; answers how many things happened. */
   readonly run: (isOver: () => boolean, untilMs: number) => Promise<number>;
-  /** Forgets everything that waits, and starts again at an instant with another choice. */
   /** Puts the process on this time: its timers, `Date.now`, `AbortSignal.timeout`. The embedded database takes its time from there, too. */
   readonly install: () => void;
+  /** Forgets everything that waits, and starts again at an instant with another choice. */
   readonly restart: (startMs: number, choose: (count: number) => number) => void;
 }
 

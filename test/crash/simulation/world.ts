@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { sql } from 'kysely';
 import { compose, serviceNames, type ServiceName } from '../../../src/composition.ts';
 import { auditVerify } from '../../../src/modules/audit/index.ts';
 import { notificationSweep } from '../../../src/modules/notifications/index.ts';
@@ -12,6 +11,7 @@ import { stripeDefinition } from '../../../src/sandbox/stripe/index.ts';
 import { twilioDefinition } from '../../../src/sandbox/twilio/index.ts';
 import { plantPeople, type Person } from '../people.ts';
 import type { SeededRandom } from '../seeded-random.ts';
+import { readStanding } from '../standing.ts';
 import type { Accepted, World as Evidence } from '../violations.ts';
 import type { Chaos } from './chaos.ts';
 import { environment, origins, signed, simConfig, simSettings } from './configuration.ts';
@@ -19,7 +19,7 @@ import { seedCrypto } from './seeded-crypto.ts';
 import { createSimStore, type SimStore } from './sim-database.ts';
 import { createSimQueue, type SimQueue } from './sim-jobs.ts';
 import { createSimNetwork, type SimNetwork } from './sim-network.ts';
-import { createSimProcess, type SimProcess } from './sim-process.ts';
+import { createSimProcess, Died, type SimProcess } from './sim-process.ts';
 import { createVirtualTime, type VirtualTime } from './virtual-time.ts';
 
 /** One installation of Quittance, its vendors and the people who write to it, on virtual time. */
@@ -56,7 +56,7 @@ let ground: Promise<Ground> | undefined;
 
 async function layGround(): Promise<Ground> {
   const time = createVirtualTime();
-  const fate = () => made.chaos?.databaseFate() ?? 'well';
+  const fate = (point: 'statement' | 'commit' | 'committed') => made.chaos?.databaseFate(point) ?? 'well';
   const made: Ground = {
     time,
     main: await createSimStore(time, fate),
@@ -123,6 +123,11 @@ export async function openWorld(random: SeededRandom, chaos: Chaos): Promise<Wor
   let ending = false;
   let unanswered = 0;
 
+  /** Notes what no trouble of this world explains. */
+  const complain = (what: string, error: unknown): void => {
+    const { code } = error as { readonly code?: string };
+    if (!(error instanceof Died) && !expected.has(code ?? '')) bugs.push(`${what}: ${String(error)}`);
+  };
   const launch = (slot: Slot): void => {
     const process = createSimProcess(time, slot.services.join('+'), slot.services, chaos.strikes, hang);
     slot.process = process;
@@ -142,8 +147,9 @@ export async function openWorld(random: SeededRandom, chaos: Chaos): Promise<Wor
       process.stop = quittance.stop;
       process.ready = true;
       verifierKey = (await quittance.audit.keys.read()).current.verifierKey.text;
-    } catch {
+    } catch (error) {
       // It died on the way, or a database connection broke: whoever runs it starts it again.
+      complain('a start failed', error);
       process.kill();
     }
   };
@@ -184,18 +190,35 @@ export async function openWorld(random: SeededRandom, chaos: Chaos): Promise<Wor
     return { status: first.statusCode, body: first.body.startsWith('{') ? (JSON.parse(first.body) as Record<string, unknown>) : {} };
   };
 
+  /** Reads the newest code in a mailbox and gives it, and asks for another one when it is not taken. */
+  const prove = async (requestId: string, address: string): Promise<void> => {
+    const path = `/v1/privacy-requests/${requestId}/verification`;
+    const open = { 'content-type': 'application/json' };
+    for (;;) {
+      await time.sleep(20_000 + dice.int(2 * minuteMs));
+      const mail = network.mails.findLast((each) => each.to.toLowerCase() === address.toLowerCase() && each.text.includes('give this code'));
+      const code = /asked: ([\d -]+)/u.exec(mail?.text ?? '')?.[1];
+      const answer = code === undefined ? undefined : await call('POST', path, JSON.stringify({ code }), open);
+      if (answer?.status === 200) return;
+      if (answer !== undefined) await call('POST', path, JSON.stringify({ send_again: true }), open);
+    }
+  };
+
   const ask = (person: Person, afterMs: number): void => {
     const id = `msg_${dice.bytes(8).toString('hex')}`;
     const body = JSON.stringify(person.request);
+    // Where nobody vouches for the person, they prove their address with the code that is mailed to it.
+    const provesWith = dice.chance(0.2) ? person.request['email'] : undefined;
     unanswered += 1;
     const send = async (): Promise<void> => {
       for (;;) {
-        const answer = await call('POST', '/v1/intake/crm', body, signed(body, id, time.now()));
+        const answer = await call('POST', `/v1/intake/${provesWith === undefined ? 'crm' : 'portal'}`, body, signed(body, id, time.now()));
         if (answer !== undefined && answer.status >= 200 && answer.status < 300) {
           const requestId = String(answer.body['id']);
           if (!accepted.some((each) => each.id === requestId)) accepted.push({ id: requestId, person });
           // Who was answered may still send it again.
           if (!chaos.on || !dice.chance(0.1)) {
+            if (provesWith !== undefined) await prove(requestId, provesWith);
             unanswered -= 1;
             return;
           }
@@ -215,6 +238,8 @@ export async function openWorld(random: SeededRandom, chaos: Chaos): Promise<Wor
       const slot = dice.pick(slots);
       const { process } = slot;
       if (process !== undefined && !process.dead) hit(process);
+      // A vendor says done and does nothing.
+      if (chaos.lies()) dice.pick(systems.map((name) => vendors[name])).fault({ kind: 'lie', times: 1 + dice.int(4) });
       incident();
     });
   };
@@ -226,8 +251,7 @@ export async function openWorld(random: SeededRandom, chaos: Chaos): Promise<Wor
       case 'stop':
         if (process.stop === undefined) return;
         process.ready = false;
-        process.enter(process.stop).then(process.kill, process.kill);
-        time.schedule(stopMs, process.kill);
+        stop(process, process.stop);
         return;
       case 'freeze':
         hang(process);
@@ -237,6 +261,14 @@ export async function openWorld(random: SeededRandom, chaos: Chaos): Promise<Wor
     }
   };
 
+  /** Tells a process to stop, and kills it when it has, or when it takes too long: then it is one that hangs. */
+  const stop = (process: SimProcess, itsStop: () => Promise<void>): void => {
+    process
+      .enter(itsStop)
+      .catch((error: unknown) => complain('a stop failed', error))
+      .finally(process.kill);
+    time.schedule(stopMs, process.kill);
+  };
   const ring = (): void => {
     time.schedule(minuteMs, () => {
       queue.ring(sweep.name);
@@ -247,14 +279,16 @@ export async function openWorld(random: SeededRandom, chaos: Chaos): Promise<Wor
   const pass = async (ms: number): Promise<void> => {
     events += await time.run(() => false, time.now() + ms);
   };
-  /** Runs the world until a promise of its own is kept. */
-  const until = async (promise: Promise<unknown>): Promise<void> => {
+  /** Runs the world until something of its own is done, for an hour at most. */
+  const until = async <Result>(work: Promise<Result>): Promise<Result> => {
     let isDone = false;
     const mark = (): void => {
       isDone = true;
     };
-    promise.then(mark, mark);
-    events += await time.run(() => isDone, time.now() + 3_600_000);
+    work.then(mark, mark);
+    events += await time.run(() => isDone, time.now() + 60 * minuteMs);
+    if (!isDone) throw new Error('The simulated world waited an hour for something that should take moments');
+    return work;
   };
 
   const operate = async (): Promise<void> => {
@@ -284,6 +318,7 @@ export async function openWorld(random: SeededRandom, chaos: Chaos): Promise<Wor
     pass,
     calm: () => {
       chaos.on = false;
+      for (const vendor of Object.values(vendors)) vendor.clearFaults();
       for (const { process } of slots) {
         process?.thaw();
         if (process !== undefined) process.skewMs = 0;
@@ -293,7 +328,7 @@ export async function openWorld(random: SeededRandom, chaos: Chaos): Promise<Wor
       const endsAt = time.now() + atMostMs;
       for (let visits = 0; ; ) {
         await pass(minuteMs);
-        const state = await standing(main);
+        const state = await readStanding(main.watch);
         if (state.underWay.length === 0 && unanswered === 0) {
           if (state.withPeople === 0 || visits >= 4) return [];
           visits += 1;
@@ -304,7 +339,8 @@ export async function openWorld(random: SeededRandom, chaos: Chaos): Promise<Wor
     },
     end: async () => {
       ending = true;
-      await until(Promise.allSettled(slots.map(async ({ process }) => (process?.stop === undefined || process.dead ? undefined : process.enter(process.stop)))));
+      const stopping = slots.map(async ({ process }) => (process?.stop === undefined || process.dead ? undefined : process.enter(process.stop)));
+      for (const each of await until(Promise.allSettled(stopping))) if (each.status === 'rejected') complain('a stop failed', each.reason);
     },
     evidence: () => ({ main: main.watch, audit: audit.watch, simulators: vendors, people, accepted, verifierKeys: [verifierKey], mails: network.mails, networkRepeats: network.repeats(), systems }),
     bugs: () => bugs,
@@ -321,18 +357,6 @@ async function emptyStores(held: Ground): Promise<void> {
   await migrate(held.audit.watch, 'audit');
 }
 
-/** What is still under way, by id and status, and how much waits for a person. */
-async function standing(main: SimStore): Promise<{ readonly underWay: readonly string[]; readonly withPeople: number }> {
-  const { rows } = await sql<{ what: string; is_with_person: boolean }>`
-    SELECT 'request ' || r.id || ' ' || r.status AS what,
-      r.status IN ('escalated', 'awaiting_approval') AND EXISTS (SELECT FROM manual_task m WHERE m.request_id = r.id AND m.settled_at IS NULL) AS is_with_person
-    FROM privacy_request r WHERE r.wake_at IS NOT NULL
-    UNION ALL SELECT 'task ' || id || ' ' || status, false FROM task WHERE status NOT IN ('settled', 'manual') AND NOT EXISTS (SELECT FROM privacy_request r WHERE r.id = task.request_id AND r.status = 'awaiting_approval')
-    UNION ALL SELECT 'notification ' || id, false FROM notification WHERE wake_at IS NOT NULL
-    UNION ALL SELECT 'outbox ' || id, false FROM audit_outbox WHERE delivered_at IS NULL`.execute(main.watch.read());
-  return { underWay: rows.filter((row) => !row.is_with_person).map((row) => row.what), withPeople: rows.filter((row) => row.is_with_person).length };
-}
-
 /** What the world itself does to a process, and what a process may complain of. */
 const expected = new Set(['57P01', '40001']);
 
@@ -340,9 +364,9 @@ const expected = new Set(['57P01', '40001']);
 function createSimLog(bugs: string[]): Log {
   return createLog('error', {
     write: (line) => {
-      const { msg, err } = JSON.parse(line) as { readonly msg: string; readonly err?: { readonly name?: string; readonly code?: string; readonly frames?: readonly string[] } };
+      const { msg, err } = JSON.parse(line) as { readonly msg: string; readonly err?: { readonly name?: string; readonly code?: string; readonly detail?: string; readonly frames?: readonly string[] } };
       if (err?.name === 'Died' || expected.has(err?.code ?? '')) return;
-      bugs.push(`a bug was logged: ${msg}: ${err?.code ?? err?.name ?? ''} ${err?.frames?.[0] ?? ''}`);
+      bugs.push(`a bug was logged: ${msg}: ${err?.code ?? err?.name ?? ''} ${err?.detail ?? err?.frames?.[0] ?? ''}`);
     },
   });
 }

@@ -3,13 +3,27 @@ import type { ErrorCode, Retry } from '../../../contract/errors.ts';
 import type { Identifier } from '../../../contract/identifiers.ts';
 import type { Confirmation, Outcome } from '../../../contract/outcomes.ts';
 
-/** What becomes of a task after something was observed. This file alone decides when an erasure counts as done. */
+/**
+ * What becomes of a task after something was observed. This file alone decides when an erasure counts as done.
+ *
+ * An erasure is done when its task is settled as `erased`, `anonymised` or `already_absent`. That takes two observations: the system said so,
+ * and a read-back then saw nothing (`verified_absent`), or the system cannot be read back (`attested_by_vendor`). Any other outcome claims no erasure.
+ *
+ * Settled elsewhere, and never as done: what cannot be asked (`plan-request.ts`), what is left out (`close-request.ts`), and what a person decides
+ * (`manual-tasks.ts`; what was done by hand stays `unconfirmed`). Callers may be stricter, and hand to a person what has no time left; never kinder.
+ *
+ * `erasing` and `confirming`: that step again, or next, after `wakeInMs`. `countsConfirm`: a read-back found the person, which is counted.
+ * `settled`: over. `revisitAt`: what stayed can be erased then. `manual`: a person decides, by the code; the caller takes back the outcome.
+ */
 export type Verdict =
   | { readonly to: 'erasing' | 'confirming'; readonly wakeInMs: number; readonly outcome?: Outcome; readonly countsConfirm?: true }
   | { readonly to: 'settled'; readonly outcome: Outcome; readonly confirmation: Confirmation | null; readonly revisitAt?: number }
   | { readonly to: 'manual'; readonly code: ErrorCode; readonly confirmation?: Confirmation };
 
-/** After a step of the erasure. Done is not settled: what was erased, or seen gone, is read back first. */
+/**
+ * After a step of the erasure. Done is not settled: what was erased, or seen gone, is read back first. `seenHere`: resolution saw this identifier
+ * in this very system. What is reported is believed until the read-back; that it is well-formed is the matter of `check-result.ts`.
+ */
 export function afterErase(result: EraseResult, facts: { readonly seenHere: boolean }): Verdict {
   switch (result.state) {
     case 'continue':
@@ -24,6 +38,7 @@ export function afterErase(result: EraseResult, facts: { readonly seenHere: bool
           // Resolution saw this identifier in this system: that it is not found now is an error somewhere, not an erasure.
           return facts.seenHere ? { to: 'manual', code: 'NOTHING_MATCHED' } : { to: 'settled', outcome: 'nothing_matched', confirmation: null };
         case 'retained':
+          // Claims no erasure, so there is nothing to read back; `request-verdict.ts` asks for its reason.
           return { to: 'settled', outcome: 'retained', confirmation: null, ...revisit(result) };
         case 'erased':
         case 'anonymised':
@@ -41,15 +56,21 @@ const presentWaitMaxMs = 3_600_000;
 export interface ConfirmFacts {
   readonly outcome: Outcome;
   readonly identifier: Identifier;
-  /** Says of a found identifier whether another task, still under way, is about it; then it is not this task's matter. */
+  /**
+   * Says of a found identifier whether another task of this system is about it and is not settled, be it with a person; then it is that task's
+   * matter and not this one's. The last task of a system has no other to point at.
+   */
   readonly isOthers: (identifier: Identifier) => boolean;
-  /** How often it was read back and found before. */
+  /** How often it was read back and found before, since it was last erased. */
   readonly confirmCount: number;
   readonly confirmAttemptsMax: number;
   readonly revisitAt: number | undefined;
 }
 
-/** After a read-back. A system that shows the person again and again, whatever it said, is a matter for a person. */
+/**
+ * After a read-back. Settled, and with that done, only where nothing is found that is this task's matter, or where the system cannot be read back.
+ * A system that shows the person again and again, whatever it said, is a matter for a person.
+ */
 export function afterConfirm(result: ConfirmResult, facts: ConfirmFacts): Verdict {
   const settled = (confirmation: Confirmation): Verdict => ({
     to: 'settled',
@@ -76,7 +97,7 @@ export function afterConfirm(result: ConfirmResult, facts: ConfirmFacts): Verdic
 /** Bugs of our own are tried this often before a person is asked. */
 const internalAttemptsMax = 6;
 
-/** After a call that failed. `waitMs` is the backoff that the caller drew. */
+/** After a call that failed: it is tried again or goes to a person, and never settles anything. `waitMs` is the backoff that the caller drew. */
 export function afterFailure(
   failure: { readonly code: ErrorCode; readonly retry: Retry },
   facts: { readonly status: 'erasing' | 'confirming'; readonly attempt: number; readonly windowPassed: boolean; readonly waitMs: number },
