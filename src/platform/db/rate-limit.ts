@@ -19,7 +19,8 @@ export type RateDecision =
 /**
  * Takes one place in the named limit, by the database's clock, in one statement (the generic cell rate algorithm: ITU-T I.371, annex A).
  * With `patienceMs` a place that begins within that time is taken too, and `waitMs` says how long to wait for it; places are given in order.
- * A refusal says when half of the burst is free again, so that who waits comes back for a run of calls and not for a single one.
+ * A place is not worth waiting for the disk: each call to a vendor takes one, in one row, and what a crash of the database loses is a fraction of a
+ * second's places. A refusal says when half of the burst is free again, so that who waits comes back for a run of calls and not for a single one.
  */
 export async function takePlace(database: Database, name: string, limit: RateLimit, patienceMs = 0): Promise<RateDecision> {
   const intervalMs = 1000 / limit.perSecond;
@@ -27,7 +28,7 @@ export async function takePlace(database: Database, name: string, limit: RateLim
   const db = database.read<RateLimitTable>();
   const interval = sql`${intervalMs} * interval '1 millisecond'`;
   const taken = await sql<{ ahead_ms: number }>`
-    INSERT INTO rate_limit AS held (name, arrives_at) VALUES (${name}, clock_timestamp() + ${interval})
+    INSERT INTO rate_limit AS held (name, arrives_at) SELECT ${name}, clock_timestamp() + ${interval} FROM set_config('synchronous_commit', 'off', true)
     ON CONFLICT (name) DO UPDATE SET arrives_at = greatest(held.arrives_at, clock_timestamp()) + ${interval}
       WHERE held.arrives_at <= clock_timestamp() + ${toleranceMs + patienceMs} * interval '1 millisecond'
     RETURNING (extract(epoch FROM arrives_at - clock_timestamp()) * 1000)::float8 AS ahead_ms`.execute(db);

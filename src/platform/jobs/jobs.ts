@@ -3,6 +3,7 @@ import { fromKysely, PgBoss, type Job } from 'pg-boss';
 import type { Database, Tx } from '../db/database.ts';
 import { tablesOf } from '../db/database.ts';
 import { describeError, type Log } from '../log.ts';
+import { createWorkerPool, type WorkerPool } from './wake-one.ts';
 
 /** What a job carries: ids only. A privacy tool must not scatter people over a queue's payloads. */
 export type JobData = { readonly [id: string]: string };
@@ -34,8 +35,12 @@ export interface Jobs {
 
 /** Seconds without a sign of life after which a job's worker counts as dead. pg-boss takes no less than 10. */
 const heartbeatSeconds = 15;
-/** Seconds between looks for jobs whose time has come; NOTIFY brings the immediate ones at once. */
-const pollSeconds = 0.5;
+/** Between looks of each queue for jobs whose time has come; NOTIFY brings the immediate ones at once. */
+const pollMs = 500;
+/** How long a worker sleeps when nobody wakes it: the looks of its queue do, and this only stands behind them. */
+const sleepSeconds = 60;
+/** Jobs that one worker takes at once; two, since pg-boss looks on at once only after a full batch of more than one. */
+const batchSize = 2;
 
 /** The id of no job. */
 const noJob = '00000000-0000-0000-0000-000000000000';
@@ -93,8 +98,21 @@ export async function startJobs(
   log: Log,
   options: { readonly schedules: boolean; readonly supervises: boolean },
 ): Promise<Jobs> {
+  const pools = new Map<string, WorkerPool>();
   const boss = new PgBoss({
-    db: database.jobs,
+    db: {
+      ...database.jobs,
+      // pg-boss would have every worker of a queue look for each job that comes.
+      listen: async (channel, onNotification, onReconnect) => {
+        if (database.jobs.listen === undefined) throw new Error('This database cannot tell of new jobs');
+        const wake = (queue: string): void => {
+          const pool = pools.get(queue);
+          if (pool === undefined) onNotification(queue);
+          else pool.wake();
+        };
+        return database.jobs.listen(channel, wake, onReconnect);
+      },
+    },
     backend: database.kind === 'embedded' ? 'pglite' : 'postgres',
     schema: 'jobs',
     useListenNotify: true,
@@ -113,7 +131,9 @@ export async function startJobs(
     await boss.start();
     await makeQueues(boss, kinds);
   });
-  const worked = new Set<string>();
+  const polling = setInterval(() => {
+    for (const pool of pools.values()) pool.wake();
+  }, pollMs);
   return {
     send: async (tx, kind, data, sendOptions) => {
       const delayMs = sendOptions?.delayMs ?? 0;
@@ -126,37 +146,39 @@ export async function startJobs(
       await boss.send(kind.name, data);
     },
     work: async (kind, handler) => {
-      worked.add(kind.name);
-      await boss.work<JobData>(
-        kind.name,
-        {
-          localConcurrency: kind.concurrency,
-          batchSize: 2,
-          burstWhenBatchFull: true,
-          perJobResults: true,
-          pollingIntervalSeconds: pollSeconds,
-          notifyPollingIntervalSeconds: pollSeconds,
-        },
-        async (batch: Job<JobData>[]) =>
-          Promise.all(
-            batch.map(async (job) => {
-              try {
-                await handler(job.data, job.signal);
-                return { id: job.id, status: 'completed' as const };
-              } catch (error) {
-                log.error({ job: kind.name, ...job.data, err: error }, 'job failed');
-                return { id: job.id, status: 'failed' as const, output: describeError(error) };
-              }
-            }),
-          ),
-      );
+      const workers: string[] = [];
+      const pool = createWorkerPool(workers, (worker) => boss.notifyWorker(worker));
+      const run = async (job: Job<JobData>) => {
+        try {
+          await handler(job.data, job.signal);
+          return { id: job.id, status: 'completed' as const };
+        } catch (error) {
+          log.error({ job: kind.name, ...job.data, err: error }, 'job failed');
+          return { id: job.id, status: 'failed' as const, output: describeError(error) };
+        }
+      };
+      const taking = { batchSize, burstWhenBatchFull: true, perJobResults: true, pollingIntervalSeconds: sleepSeconds, notifyPollingIntervalSeconds: sleepSeconds } as const;
+      for (let index = 0; index < kind.concurrency; index += 1) {
+        const worker = await boss.work<JobData>(kind.name, taking, async (batch: Job<JobData>[]) => {
+          const own = workers[index] ?? '';
+          pool.begin(own, batch.length === batchSize);
+          try {
+            return await Promise.all(batch.map(run));
+          } finally {
+            pool.end(own);
+          }
+        });
+        workers.push(worker);
+      }
+      pools.set(kind.name, pool);
     },
     schedule: async (kind, cron) => {
       await boss.schedule(kind.name, cron, null, { missed: 'once' });
     },
     stop: async (graceMs) => {
       // pg-boss closes its listening connection first, and takes jobs until that is done.
-      await Promise.all([...worked].map(async (name) => boss.offWork(name, { wait: false })));
+      clearInterval(polling);
+      await Promise.all([...pools.keys()].map(async (name) => boss.offWork(name, { wait: false })));
       await boss.stop({ graceful: true, timeout: graceMs });
     },
   };
