@@ -67,7 +67,7 @@ CREATE TABLE request_key (
 -- The planner's statistics keep samples of a column's values, also of keys that were destroyed since.
 ALTER TABLE request_key ALTER COLUMN wrapped SET STATISTICS 0;
 -- Which keys are under which master key: counted by its operators, and walked through when they are brought under another.
-CREATE INDEX request_key_wrapped ON request_key (master_key_id, request_id) WHERE wrapped IS NOT NULL;
+CREATE INDEX request_key_wrapped ON request_key (master_key_id, request_id) WHERE destroyed_at IS NULL;
 
 -- The identity vault. Personal data is here, in task.cursor and work_item (vendors' names of the person's objects), and in identity_mapping,
 -- and nowhere else; always sealed.

@@ -127,8 +127,8 @@ export const taskLife: Life<TaskStatus> = {
     exits: {
       erasing: { by: ['worker', 'vendor'], when: 'there is more to do, or a call is tried again' },
       confirming: { by: ['vendor'], when: 'says that it is erased, or absent' },
-      settled: { by: ['vendor'], when: 'holds nothing that was seen there, or retains it' },
-      manual: { by: ['vendor', 'time'], when: 'only a person can help, or the window passed' },
+      settled: { by: ['vendor'], when: 'holds nothing, and was not seen to, or retains it' },
+      manual: { by: ['vendor', 'time', 'worker'], when: 'only a person can help, the window passed, or its connection is not configured any more' },
     },
   },
   confirming: {
@@ -136,7 +136,7 @@ export const taskLife: Life<TaskStatus> = {
     exits: {
       confirming: { by: ['worker', 'vendor'], when: 'it is still seen, or cannot be seen yet' },
       settled: { by: ['vendor'], when: 'is read back as absent, or its word is all there is' },
-      manual: { by: ['vendor', 'time'], when: 'it is seen again and again, or the window passed' },
+      manual: { by: ['vendor', 'time', 'worker'], when: 'it is seen again and again, only a person can help, the window passed, or its connection is not configured any more' },
     },
   },
   settled: {

@@ -17,6 +17,7 @@ const costMax = 2500;
 
 const bench = useBench('postgres');
 const databases = { main: '', audit: '' };
+let folder: string;
 const sent = new Map<string, SentStatement>();
 
 /** Notes every statement that this process sends. The plans are those of what is sent, not of what a test believes to be sent. */
@@ -135,6 +136,10 @@ describe('with a million requests behind it', () => {
     const server = sharedPostgres();
     databases.main = await server.createDatabase('main');
     databases.audit = await server.createDatabase('audit');
+    // An installation that has been started: one with requests and without its keys does not start.
+    const started = await bench.start({}, { databases });
+    await started.stop();
+    folder = started.folder;
     for (const set of ['main', 'audit'] as const) {
       await fillDatabase(server.asSuperuser(databases[set]), set);
       await asSuperuser(databases[set], (client) => client.query('SELECT pg_stat_reset()'));
@@ -144,7 +149,7 @@ describe('with a million requests behind it', () => {
   test('the life of a request, and whatever is asked about it, reads every large table by an index, and little of it', { timeout: 180_000 }, async () => {
     const stopRecording = recordStatements();
     try {
-      const running = await bench.start({}, { databases });
+      const running = await bench.start({}, { databases, folder });
       await live(running);
       await running.stop();
     } finally {

@@ -22,10 +22,13 @@ export async function findKey(db: Db, requestId: RequestId): Promise<Selectable<
   return db.selectFrom('request_key').selectAll().where('request_id', '=', requestId).executeTakeFirst();
 }
 
-/** How many keys that are not destroyed each master key wraps. Reads an index as long as the requests that still have their vault. */
+/**
+ * How many keys that are not destroyed each master key wraps. Reads an index as long as the requests that still have their vault; by
+ * `destroyed_at`, since of `wrapped` the planner keeps no statistics and would read the whole table.
+ */
 export async function countKeys(db: Db): Promise<ReadonlyMap<string, number>> {
   const { rows } = await sql<{ id: string; count: number }>`
-    SELECT master_key_id AS id, count(*)::float8 AS count FROM request_key WHERE wrapped IS NOT NULL GROUP BY master_key_id`.execute(db);
+    SELECT master_key_id AS id, count(*)::float8 AS count FROM request_key WHERE destroyed_at IS NULL GROUP BY master_key_id`.execute(db);
   return new Map(rows.map((row) => [row.id, row.count]));
 }
 
@@ -40,7 +43,7 @@ export async function keysUnder(db: Db, masterKeyId: string, after: string, limi
     .selectFrom('request_key')
     .select(['request_id', 'wrapped'])
     .where('master_key_id', '=', masterKeyId)
-    .where('wrapped', 'is not', null)
+    .where('destroyed_at', 'is', null)
     .where('request_id', '>', after as RequestId)
     .orderBy('request_id')
     .limit(limit)

@@ -1,22 +1,50 @@
 import { z } from 'zod';
-import type { EraseResult } from '../../connector-kit/index.ts';
+import type { ConfirmResult, EraseResult } from '../../connector-kit/index.ts';
 import { proofSchema } from '../../contract/audit-entry.ts';
 import { errorTable } from '../../contract/errors.ts';
+import { identifierKindSchema } from '../../contract/identifiers.ts';
 import { countsSchema, residueSchema } from '../../contract/outcomes.ts';
 import { Failure } from '../../platform/failure.ts';
 
-const observedSchema = z.object({ counts: countsSchema, residue: z.array(residueSchema).max(50), proof: proofSchema.optional() });
+const observed = { counts: countsSchema, residue: z.array(residueSchema).max(50) };
+const waitMs = z.number().min(0);
+
+const eraseSchema = z.discriminatedUnion('state', [
+  z.object({ state: z.literal('continue'), done: z.int().min(0).optional(), total: z.int().min(0).optional() }),
+  z.object({ state: z.literal('wait'), afterMs: waitMs, vendorJob: z.string().max(200).optional() }),
+  z.object({
+    state: z.literal('done'),
+    ...observed,
+    outcome: z.enum(['erased', 'anonymised', 'already_absent', 'nothing_matched', 'retained']),
+    proof: proofSchema.optional(),
+    vendorJob: z.string().max(200).optional(),
+    revisitAt: z.number().optional(),
+  }),
+  z.object({ state: z.literal('operator'), ...observed, code: z.string().refine((code) => Object.hasOwn(errorTable, code)) }),
+]);
+
+const confirmSchema = z.discriminatedUnion('state', [
+  z.object({ state: z.literal('absent') }),
+  z.object({ state: z.literal('attested') }),
+  z.object({ state: z.literal('later'), afterMs: waitMs }),
+  z.object({ state: z.literal('present'), found: z.array(z.object({ kind: identifierKindSchema, value: z.string().min(1) })) }),
+]);
+
+function check<Result>(schema: z.ZodType, result: Result): Result {
+  const parsed = schema.safeParse(result);
+  if (parsed.success) return result;
+  throw new Failure('INTERNAL', `A connector reported something malformed at ${parsed.error.issues.map((issue) => `/${issue.path.map(String).join('/')}`).join(', ')}`);
+}
 
 /**
- * Refuses what a connector must not report: free text where codes belong, fractions, unknown codes. It is a bug of the connector, and must end
- * with a person and not in a loop. Fails with `INTERNAL`, naming the field and never the value.
+ * Refuses what a connector must not report of an erasure: states, outcomes and codes that do not exist, free text where codes belong, fractions.
+ * It is a bug of the connector, and must end with a person and not in a loop. Fails with `INTERNAL`, naming the field and never the value.
  */
 export function checkEraseResult(result: EraseResult): EraseResult {
-  if (result.state !== 'done' && result.state !== 'operator') return result;
-  const parsed = observedSchema.safeParse(result);
-  if (!parsed.success) {
-    throw new Failure('INTERNAL', `A connector reported something malformed at ${parsed.error.issues.map((issue) => `/${issue.path.map(String).join('/')}`).join(', ')}`);
-  }
-  if (result.state === 'operator' && !Object.hasOwn(errorTable, result.code)) throw new Failure('INTERNAL', 'A connector reported an unknown error code');
-  return result;
+  return check(eraseSchema, result);
+}
+
+/** Refuses what a connector must not report of a read-back, likewise. */
+export function checkConfirmResult(result: ConfirmResult): ConfirmResult {
+  return check(confirmSchema, result);
 }

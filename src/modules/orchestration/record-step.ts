@@ -112,15 +112,13 @@ async function recordErase(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault
 
 async function recordConfirm(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault: OpenVault, result: ConfirmResult): Promise<void> {
   const now = deps.clock.now();
-  const own = vault.identifiers.find((each) => each.id === task.identifier_id);
-  if (task.outcome === null || own === undefined) throw new Error('A task is confirmed before it has an outcome');
+  if (task.outcome === null) throw new Error('A task is confirmed before it has an outcome');
   // What nobody knew gets a task of its own, here and now; after that every found identifier is known.
   const found = result.state === 'present' ? result.found : [];
   await addLate(deps, tx, task, vault, found);
   const others = await underWay(deps, tx, task, vault, found);
   let verdict = afterConfirm(result, {
     outcome: task.outcome,
-    identifier: own,
     isOthers: (each) => others.some((other) => other.kind === each.kind && other.value === each.value),
     confirmCount: task.confirm_count,
     confirmAttemptsMax: deps.policy.confirmAttemptsMax,

@@ -3,7 +3,7 @@ import type { EraseContext, Json } from '../../connector-kit/index.ts';
 import type { TaskId } from '../../contract/ids.ts';
 import { Failure, isFailure } from '../../platform/failure.ts';
 import type { OpenVault, VaultIdentifier } from '../identity/index.ts';
-import { checkEraseResult } from './check-result.ts';
+import { checkConfirmResult, checkEraseResult } from './check-result.ts';
 import { claimStep, leaseMs, type ClaimedStep } from './claim-step.ts';
 import type { OrchestrationDeps } from './deps.ts';
 import { plainIdentifier } from './plain-identifier.ts';
@@ -65,7 +65,7 @@ async function call(deps: OrchestrationDeps, claimed: ClaimedStep, vault: OpenVa
     const result: StepResult =
       claimed.step === 'erase'
         ? { step: 'erase', value: checkEraseResult(await connection.connection.erase(context)) }
-        : { step: 'confirm', value: await connection.connection.confirm(context) };
+        : { step: 'confirm', value: checkConfirmResult(await connection.connection.confirm(context)) };
     return { kind: 'result', result };
   } catch (error) {
     if (error instanceof FencedOut) return { kind: 'fenced' };

@@ -11,7 +11,7 @@ const verdictWords: Record<Verdict, string> = {
   fulfilled: 'Your data was erased.',
   fulfilled_with_retention: 'Your request was carried out, except for what the law or a system has to keep for a time. What that is stands below.',
   partially_fulfilled: 'Your request was carried out in part. What was not done stands below.',
-  nothing_held: 'No data about you was found.',
+  nothing_held: 'No data about you was found, or what had been there was gone already.',
   refused: 'Your request was refused.',
 };
 

@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { afterConfirm, afterErase, afterFailure, type ConfirmFacts } from './erasure-outcome.ts';
 
 const nothing = { counts: {}, residue: [] } as const;
+const identifier = { kind: 'stripe_customer', value: 'cus_example1' } as const;
 const facts: ConfirmFacts = {
   outcome: 'erased',
-  identifier: { kind: 'stripe_customer', value: 'cus_example1' },
   isOthers: (each) => each.value === 'cus_other12',
   confirmCount: 0,
   confirmAttemptsMax: 3,
@@ -41,12 +41,12 @@ describe('after a read-back', () => {
     expect(afterConfirm({ state: 'attested' }, facts)).toMatchObject({ confirmation: 'attested_by_vendor' });
   });
   test('a system that still shows the person is looked at again, less and less often', () => {
-    const present = { state: 'present', found: [facts.identifier] } as const;
+    const present = { state: 'present', found: [identifier] } as const;
     expect(afterConfirm(present, facts)).toEqual({ to: 'confirming', wakeInMs: 1000, countsConfirm: true });
     expect(afterConfirm(present, { ...facts, confirmCount: 1 })).toMatchObject({ wakeInMs: 2000 });
   });
   test('a system that goes on showing the person ends with a person, unconfirmed, and not with success', () => {
-    expect(afterConfirm({ state: 'present', found: [facts.identifier] }, { ...facts, confirmCount: 2 })).toEqual({ to: 'manual', code: 'STILL_PRESENT', confirmation: 'unconfirmed' });
+    expect(afterConfirm({ state: 'present', found: [identifier] }, { ...facts, confirmCount: 2 })).toEqual({ to: 'manual', code: 'STILL_PRESENT', confirmation: 'unconfirmed' });
   });
   test('present without saying under what counts as present', () => {
     expect(afterConfirm({ state: 'present', found: [] }, facts).to).toBe('confirming');

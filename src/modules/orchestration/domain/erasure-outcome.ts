@@ -55,7 +55,6 @@ const presentWaitMaxMs = 3_600_000;
 /** What is known of a task when its read-back is judged. */
 export interface ConfirmFacts {
   readonly outcome: Outcome;
-  readonly identifier: Identifier;
   /**
    * Says of a found identifier whether another task of this system is about it and is not settled, be it with a person; then it is that task's
    * matter and not this one's. The last task of a system has no other to point at.

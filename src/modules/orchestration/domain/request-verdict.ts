@@ -21,7 +21,7 @@ function isKeptWithoutReason(task: SettledTask): boolean {
 
 /**
  * Gives the verdict of a request whose tasks are all settled: the worst that is true of any of them.
- * A request in which nothing was erased anywhere says `nothing_held`, never `fulfilled`.
+ * A request whose tasks all found nothing to erase says `nothing_held`, never `fulfilled`.
  */
 export function requestVerdict(tasks: readonly SettledTask[]): Verdict {
   if (tasks.length === 0 || tasks.some((task) => undone.includes(task.outcome) || isKeptWithoutReason(task) || task.confirmation === 'unconfirmed' || task.residue.some((each) => undoneResidue.includes(each.why)))) {
