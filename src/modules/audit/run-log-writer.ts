@@ -37,7 +37,8 @@ const failedLookMs = 2000;
 /** Keeps the log written: appends what was recorded, signs heads. On a process that is not the writer it only tries to become it. */
 export function runLogWriter(deps: RunLogWriterDeps): RunningLogWriter {
   let stopping = false;
-  let failing = false;
+  /** Whether somebody heard of the failure that lasts. */
+  let isKnown = false;
   let lastSignedAt = 0;
   let overdueLookAt = 0;
   let interrupt: (() => void) | undefined;
@@ -65,17 +66,28 @@ export function runLogWriter(deps: RunLogWriterDeps): RunningLogWriter {
         resolve();
       };
     });
+  /** What cannot be told now, since the database is away as a rule, is told at the next turn. */
+  const tell = async (error: unknown): Promise<boolean> => {
+    try {
+      await deps.onFailure(error);
+      return true;
+    } catch (failure) {
+      deps.log.error({ err: failure }, 'nobody could be told that the audit log is not being written');
+      return false;
+    }
+  };
   const loop = async (): Promise<void> => {
     for (;;) {
+      let waitMs = lookMs;
       try {
         await turn();
-        failing = false;
+        isKnown = false;
       } catch (error) {
-        if (!failing) await deps.onFailure(error);
-        failing = true;
+        waitMs = failedLookMs;
+        isKnown ||= await tell(error);
       }
       if (stopping) return;
-      await pause(failing ? failedLookMs : lookMs);
+      await pause(waitMs);
       if (stopping) return;
     }
   };

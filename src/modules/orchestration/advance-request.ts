@@ -18,6 +18,8 @@ const openLookMs = 600_000;
 const dueSoonMs = 72 * 3_600_000;
 /** Bugs of our own are tried this often before a person is asked. */
 const internalAttemptsMax = 6;
+/** How soon to look again at a request that was moved on by somebody else. */
+const movedLookMs = 1000;
 /** How soon after the end of the request it repeats a duplicate is looked at. */
 const duplicateLookMs = 60_000;
 
@@ -75,7 +77,12 @@ async function comeBack(deps: OrchestrationDeps, request: RequestCore, error: un
   deps.log.error({ request_id: outsideId(request.id), status: request.status, err: error }, 'a request could not be moved along');
   await deps.database.transaction(async (tx) => {
     const current = await lockRequest(tablesOf<RequestTables>(tx), request.id);
-    if (current === undefined || current.wake_at === null || current.version !== request.version) return;
+    if (current === undefined || current.wake_at === null) return;
+    if (current.version !== request.version) {
+      // Somebody else moved it on meanwhile, and may have counted on this look.
+      await deps.jobs.send(tx, requestAdvance, { request_id: request.id }, { delayMs: movedLookMs });
+      return;
+    }
     const waitMs = backoffMs(current.attempt + 3, deps.random.fraction());
     await updateRequest(tablesOf<RequestTables>(tx), request.id, { attempt: current.attempt + 1, wake_at: new Date(deps.clock.now() + waitMs) });
     await deps.jobs.send(tx, requestAdvance, { request_id: request.id }, { delayMs: waitMs });
