@@ -23,7 +23,7 @@ interface MasterKey {
 const left = async (url: string): Promise<number> =>
   ((await call(url, '/v1/keys')).body['master_keys'] as unknown as readonly MasterKey[]).reduce((sum, key) => sum + (key.role === 'other' ? key.request_keys + key.system_keys : 0), 0);
 
-test('processes with the old and with the new order of master keys work side by side while everything is rewrapped and the key of the log changes', { timeout: 120_000 }, async () => {
+test('processes with the old and with the new order of master keys work side by side while everything is rewrapped and the key of the log changes', { timeout: 240_000 }, async () => {
   const server = sharedPostgres();
   const [mainUrl, auditUrl] = [await server.createDatabase('main'), await server.createDatabase('audit')];
   const start = async (masterKeys: string, services: readonly ServiceName[]): Promise<Quittance & { readonly url: string }> => {
@@ -53,7 +53,7 @@ test('processes with the old and with the new order of master keys work side by 
   expect((await call(old.url, '/v1/audit/keys', { method: 'POST', body: '{"overlap_days":30}' })).status).toBe(202);
   ids.push(await openAt(old.url, 12), await openAt(fresh.url, 13));
   // Whichever takes the job first: the one with the old order gives it to the other, and brings nothing back under the old key.
-  await eventually('The rewrapping of the system keys', async () => (((await call(fresh.url, '/v1/keys')).body['master_keys'] as unknown as readonly MasterKey[])[0]?.system_keys === 5 ? true : undefined));
+  await eventually('The rewrapping of the system keys', async () => (((await call(fresh.url, '/v1/keys')).body['master_keys'] as unknown as readonly MasterKey[])[0]?.system_keys === 5 ? true : undefined), 90_000);
   sandbox.stripe.clearFaults();
   for (const id of ids) await untilStatus(fresh.url, id, ['closed'], 60_000);
   await eventually('The take-over', async () => ((await old.audit.keys.read()).views[1]?.state === 'leaving' ? true : undefined));
@@ -64,6 +64,6 @@ test('processes with the old and with the new order of master keys work side by 
   await old.stop();
   running.splice(running.findIndex((each) => each.audit === old.audit), 1);
   expect((await call(fresh.url, '/v1/keys/rewrap', { method: 'POST', body: '{}' })).status).toBe(202);
-  await eventually('The rest of the rewrapping', async () => ((await left(fresh.url)) === 0 ? true : undefined));
+  await eventually('The rest of the rewrapping', async () => ((await left(fresh.url)) === 0 ? true : undefined), 90_000);
   expect((await call(fresh.url, '/v1/audit/verification', { method: 'POST', body: '{}' })).body).toMatchObject({ ok: true });
 });

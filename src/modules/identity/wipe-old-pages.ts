@@ -26,6 +26,8 @@ export function createVaultWipe(deps: { readonly database: Database; readonly lo
   };
   return async () => {
     await rewrite('request_key');
+    // A signing key of the log that was retired, and keys as an earlier master key wrapped them.
+    await rewrite('system_key');
     const db = database.read<unknown>();
     const mapping = (await sql<{ bytes: number }>`SELECT pg_table_size('identity_mapping')::float8 AS bytes`.execute(db)).rows[0];
     if ((mapping?.bytes ?? 0) <= mappingBytesMax) await rewrite('identity_mapping');

@@ -67,13 +67,13 @@ describe('a body', () => {
     ['a list of addresses', { email: ['ada@example.com'] }, 'VALIDATION_FAILED', '/email'],
     ['an empty address', { email: '' }, 'IDENTIFIER_INVALID', '/email'],
     ['a megabyte of address', { email: `${'a'.repeat(60_000)}@example.com` }, 'VALIDATION_FAILED', '/email'],
-    ['an unknown field', { email: 'ada@example.com', name: 'Ada' }, 'VALIDATION_FAILED', '/name'],
-    ['an unknown field inside', { subject: { identifiers: [{ kind: 'email', value: 'a@example.com', x: 1 }] } }, 'VALIDATION_FAILED', '/subject/identifiers/0/x'],
+    ['an unknown field', { email: 'ada@example.com', name: 'Ada' }, 'VALIDATION_FAILED', '/'],
+    ['an unknown field inside', { subject: { identifiers: [{ kind: 'email', value: 'a@example.com', x: 1 }] } }, 'VALIDATION_FAILED', '/subject/identifiers/0'],
     ['an unknown kind', { subject: { identifiers: [{ kind: 'name', value: 'Ada' }] } }, 'VALIDATION_FAILED', '/subject/identifiers/0/kind'],
-    ['both shapes', { email: 'ada@example.com', subject: { identifiers: [] } }, 'VALIDATION_FAILED', '/email'],
+    ['both shapes', { email: 'ada@example.com', subject: { identifiers: [] } }, 'VALIDATION_FAILED', '/'],
     ['a bad jurisdiction', { email: 'ada@example.com', jurisdiction: 'Germany' }, 'VALIDATION_FAILED', '/jurisdiction'],
     ['21 identifiers', { subject: { identifiers: Array.from({ length: 21 }, (_, n) => ({ kind: 'user_id', value: `u${n}` })) } }, 'VALIDATION_FAILED', '/subject/identifiers'],
-  ])('with %s is refused, and the field named', (_what, body, code, field) => {
+  ])('with %s is refused, and the place named', (_what, body, code, field) => {
     expect(refusal(body)).toMatchObject({ code, field });
   });
 
