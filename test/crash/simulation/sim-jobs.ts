@@ -77,7 +77,6 @@ export function createSimQueue(time: VirtualTime, store: SimStore, random: { rea
         .enter(() => worker.handler(data, new AbortController().signal))
         .then(
           () => {
-            if (settled) return;
             settled = true;
           },
           (error: unknown) => {
