@@ -211,7 +211,8 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
     const keyProvider = keyProviderOf(settings, await isNewInstallation(database));
     const systemKeys = await loadSystemKeys(database, keyProvider);
     const runs = (service: ServiceName): boolean => services.includes(service);
-    const kinds = [requestAdvance, taskRun, sweep, notificationSend, notificationSweep, replaySweep, vaultWipe, keysRewrap, auditVerify];
+    const rewrapHere = keysRewrap(keyProvider.masterKeyId);
+    const kinds = [requestAdvance, taskRun, sweep, notificationSend, notificationSweep, replaySweep, vaultWipe, rewrapHere, auditVerify];
     const jobs = await edges.startJobs(database, kinds, log, { schedules: runs('scheduler'), supervises: runs('scheduler') });
 
     const notify = createNotify({ clock, jobs });
@@ -291,7 +292,7 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
       await jobs.work(notificationSweep, sender.sweep);
       await jobs.work(replaySweep, createReplaySweep({ database, clock }));
       await jobs.work(vaultWipe, createVaultWipe({ database, log }));
-      await jobs.work(keysRewrap, rotation.work);
+      await jobs.work(rewrapHere, async (_data, signal) => void (await rotation.rewrap(signal)));
       await jobs.work(sweep, async () => void (await sweepDue(orchestration)));
       if (database.kind === 'embedded') await sender.recover();
       await sweepDue(orchestration, { lateMs: 0 });

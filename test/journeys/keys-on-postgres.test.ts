@@ -52,8 +52,8 @@ test('processes with the old and with the new order of master keys work side by 
   expect((await call(fresh.url, '/v1/keys/rewrap', { method: 'POST', body: '{}' })).status).toBe(202);
   expect((await call(old.url, '/v1/audit/keys', { method: 'POST', body: '{"overlap_days":30}' })).status).toBe(202);
   ids.push(await openAt(old.url, 12), await openAt(fresh.url, 13));
-  // Whichever takes the job first: the one with the old order gives it to the other, and brings nothing back under the old key.
-  await eventually('The rewrapping of the system keys', async () => (((await call(fresh.url, '/v1/keys')).body['master_keys'] as unknown as readonly MasterKey[])[0]?.system_keys === 5 ? true : undefined), 90_000);
+  // The one with the old order leaves the job to the other. What it stores meanwhile is under the old key: it may be the key of the log, which it changes.
+  await eventually('The rewrapping of the system keys', async () => ((((await call(fresh.url, '/v1/keys')).body['master_keys'] as unknown as readonly MasterKey[])[0]?.system_keys ?? 0) >= 4 ? true : undefined), 30_000);
   sandbox.stripe.clearFaults();
   for (const id of ids) await untilStatus(fresh.url, id, ['closed'], 60_000);
   await eventually('The take-over', async () => ((await old.audit.keys.read()).views[1]?.state === 'leaving' ? true : undefined));
@@ -64,6 +64,6 @@ test('processes with the old and with the new order of master keys work side by 
   await old.stop();
   running.splice(running.findIndex((each) => each.audit === old.audit), 1);
   expect((await call(fresh.url, '/v1/keys/rewrap', { method: 'POST', body: '{}' })).status).toBe(202);
-  await eventually('The rest of the rewrapping', async () => ((await left(fresh.url)) === 0 ? true : undefined), 90_000);
+  await eventually('The rest of the rewrapping', async () => ((await left(fresh.url)) === 0 ? true : undefined), 30_000);
   expect((await call(fresh.url, '/v1/audit/verification', { method: 'POST', body: '{}' })).body).toMatchObject({ ok: true });
 });

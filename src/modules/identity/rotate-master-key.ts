@@ -5,13 +5,16 @@ import type { KeyProvider } from '../../platform/crypto/key-provider.ts';
 import { countSystemKeys, hasSystemKeys, rewrapSystemKeys } from '../../platform/crypto/system-keys.ts';
 import { tablesOf, type Database, type Tx } from '../../platform/db/database.ts';
 import { Failure, isFailure } from '../../platform/failure.ts';
-import type { JobData, JobKind, Jobs } from '../../platform/jobs/jobs.ts';
+import type { JobKind, Jobs } from '../../platform/jobs/jobs.ts';
 import type { Log } from '../../platform/log.ts';
 import * as store from './store.ts';
 import type { IdentityTables } from './tables.ts';
 
-/** Brings every key under the present master key; long enough for some ten million. A run that was cut off is taken up where it was. */
-export const keysRewrap: JobKind = { name: 'keys.rewrap', concurrency: 1, expireSeconds: 3600 };
+/**
+ * Brings every key under one master key; long enough for some ten million. A run that was cut off is taken up where it was. Each master key has
+ * a queue of its own, which only workers that wrap under it look at: another one would bring everything back under the old key.
+ */
+export const keysRewrap = (masterKeyId: string): JobKind => ({ name: `keys.rewrap.${masterKeyId}`, concurrency: 1, expireSeconds: 3600 });
 
 /** What rotating the master key needs. */
 export interface MasterKeyRotationDeps {
@@ -37,13 +40,8 @@ export interface MasterKeyUse {
 export interface MasterKeyRotation {
   /** Every master key that is configured or needed, the current one first. One that wraps nothing and is not current can be taken away. */
   readonly status: () => Promise<readonly MasterKeyUse[]>;
-  /** Has a worker bring everything under the current master key, on the record under the operator's name. */
+  /** Has a worker whose current master key is the same bring everything under it, on the record under the operator's name. */
   readonly start: (operator: string) => Promise<void>;
-  /**
-   * Works the job. A worker whose current master key is another than the one that was asked for fails with `CONFLICT`, which gives the job to
-   * another one: it would bring everything back under the old key. For an hour; then nobody with that key is coming.
-   */
-  readonly work: (data: JobData, signal: AbortSignal) => Promise<void>;
   /** Does it, in batches; safe to break off at any time, to run twice at once, and beside requests that open, work and are shredded. */
   readonly rewrap: (signal: AbortSignal) => Promise<Rewrapped>;
   /** Complains to the process's log of keys that need a master key which is not configured: their requests will wait for a person. */
@@ -58,8 +56,6 @@ export interface Rewrapped {
   readonly failed: number;
 }
 
-/** How long a job waits for a worker that wraps under the key that it was sent for. */
-const jobLastsMs = 3_600_000;
 /** Keys in one commit: 500 take some milliseconds, in which a shredding of one of them waits. */
 const batchKeys = 500;
 const beforeAllIds = '00000000-0000-0000-0000-000000000000';
@@ -142,6 +138,7 @@ export function createMasterKeyRotation(deps: MasterKeyRotationDeps): MasterKeyR
       requestKeys += under.done;
       failed += under.failed;
     }
+    deps.log.info({ master_key_id: keyProvider.masterKeyId, request_keys: requestKeys, system_keys: systemKeys, failed }, 'keys were brought under the current master key');
     return { requestKeys, systemKeys, failed };
   };
 
@@ -151,19 +148,8 @@ export function createMasterKeyRotation(deps: MasterKeyRotationDeps): MasterKeyR
       await database.transaction(async (tx) => {
         const at = isoTime(deps.clock.now());
         await deps.record(tx, { type: 'keys.rotation_started', at, actor: { role: 'operator', id: operator }, to: named(keyProvider.masterKeyId) });
-        await deps.jobs.send(tx, keysRewrap, { master_key_id: keyProvider.masterKeyId, until: isoTime(deps.clock.now() + jobLastsMs) });
+        await deps.jobs.send(tx, keysRewrap(keyProvider.masterKeyId), {});
       });
-    },
-    work: async (data, signal) => {
-      const asked = { master_key_id: data['master_key_id'], current: keyProvider.masterKeyId };
-      if (asked.master_key_id === asked.current) {
-        const done = await rewrap(signal);
-        deps.log.info({ ...asked, request_keys: done.requestKeys, system_keys: done.systemKeys, failed: done.failed }, 'keys were brought under the current master key');
-      } else if (deps.clock.now() < Date.parse(data['until'] ?? '')) {
-        throw new Failure('CONFLICT', 'Keys are to be brought under another master key than the one that is current here; a worker with that one takes over');
-      } else {
-        deps.log.warn(asked, 'keys were to be brought under another master key, and no worker has it as its current one');
-      }
     },
     rewrap,
     warnOfMissing: async () => {
