@@ -34,6 +34,8 @@ CREATE TABLE privacy_request (
   received_at timestamptz NOT NULL,
   due_at timestamptz NOT NULL,
   verified_at timestamptz,
+  -- How: source, email_code, sms_code, proof, operator.
+  verified_by text,
   planned_at timestamptz,
   closed_at timestamptz,
   -- When the request must be looked at next, whatever happens; null only where nothing is left to do.
@@ -176,7 +178,7 @@ CREATE TABLE task (
   status text NOT NULL,
   outcome text,
   confirmation text,
-  -- Tasks that must be settled first.
+  -- Tasks that must be settled first, or with a person.
   after uuid[] NOT NULL DEFAULT '{}',
   seen_here boolean NOT NULL,
   counts jsonb NOT NULL DEFAULT '{}',

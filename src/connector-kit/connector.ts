@@ -51,8 +51,33 @@ export interface ConnectorContext {
   readonly signal: AbortSignal;
 }
 
+/** What a system may be told of the privacy request: nothing of the person. */
+export interface RequestFacts {
+  /** `req_…`. */
+  readonly id: string;
+  /** The name of the source, or of the API key, that it came by. */
+  readonly source: string;
+  /** The law whose clock runs: `gdpr`. */
+  readonly law: string;
+  /** ISO 3166, where it was given. */
+  readonly jurisdiction?: string;
+  /** How it was verified who asks: `source`, `email_code`, `sms_code`, `proof`, `operator`. */
+  readonly verifiedBy: string;
+}
+
+/** A vendor's job that an earlier task of the same request started: `{connection: 'genesys', job: '7c1f…'}`. */
+export interface EarlierJob {
+  readonly connection: string;
+  readonly job: string;
+}
+
 /** What an erasing step is given besides. */
 export interface EraseContext extends ConnectorContext {
+  readonly request: RequestFacts;
+  /** `task_…`. */
+  readonly taskId: string;
+  /** The vendors' jobs of the tasks that came before this one, in the order of the plan. */
+  readonly earlierJobs: readonly EarlierJob[];
   readonly identifier: Identifier;
   /** Every identifier of the person that resolution found, this one included. */
   readonly identifiers: readonly Identifier[];
@@ -84,7 +109,7 @@ export type EraseResult =
   /** All done that can be done. `cursor` is kept for the confirmation. */
   | {
       readonly state: 'done';
-      readonly outcome: 'erased' | 'anonymised' | 'already_absent' | 'nothing_matched' | 'retained';
+      readonly outcome: 'erased' | 'anonymised' | 'already_absent' | 'nothing_matched' | 'retained' | 'refreshed';
       readonly counts: Counts;
       readonly residue: readonly Residue[];
       /** What was observed on the way that cannot be observed afterwards, as codes: `{mark_read_back: true}`. No identifiers. */
@@ -135,6 +160,10 @@ export interface Capabilities {
   readonly actions: readonly ('erase' | 'anonymise')[];
   /** True when its erasure removes what other systems' look-ups depend on: erased after all others. */
   readonly isIdentityMap: boolean;
+  /** True where the vendor wants one identifier after the other: each task then waits for the one before it. */
+  readonly isSequential?: boolean;
+  /** Set where aggregates are derived from what is erased and have to be refreshed afterwards: what that takes, in milliseconds. */
+  readonly refreshMs?: { readonly typical: number; readonly worst: number };
   /** What an erasure there takes, in milliseconds, for the latest safe start: typical and worst. */
   readonly latencyMs: { readonly typical: number; readonly worst: number };
   /** Method in the words of NIST SP 800-88 Rev. 2, for the certificate. */
@@ -150,6 +179,19 @@ export interface ExportedRecord {
   readonly data: unknown;
 }
 
+/** A vendor's callback as it came in. Written by anybody until its signature is checked. */
+export interface Callback {
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The exact bytes, which the signature is over. */
+  readonly body: Buffer;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** What a vendor says of one of its jobs. `unknown`: it knows no such job, or not any more. */
+export type JobState = 'running' | 'finished' | 'failed' | 'unknown';
+
 /** A connector bound to one configured connection. */
 export interface Connection {
   /** Sees that the credentials work, with the cheapest harmless call. Throws `CONNECTION_AUTH` and the other vendor failures. */
@@ -163,6 +205,19 @@ export interface Connection {
    * cannot export. Fails with `SUBJECT_AMBIGUOUS` where what it would read may be somebody else's.
    */
   readonly export?: (context: ConnectorContext, identifier: Identifier) => AsyncIterable<ExportedRecord>;
+  /**
+   * Has the aggregates refreshed that were derived from what was erased; called after every erasing task of the connection. Ends as `done` with
+   * the outcome `refreshed`. Present exactly where the capabilities have `refreshMs`.
+   */
+  readonly refresh?: (context: EraseContext) => Promise<EraseResult>;
+  /**
+   * Checks a callback's signature and says which of the vendor's jobs it is about. It proves nothing else: the tasks of those jobs then ask the
+   * vendor, so that what comes late, twice or out of order changes nothing. Fails with `SIGNATURE_INVALID`, `SIGNATURE_STALE` or `BODY_MALFORMED`.
+   * Absent where the vendor calls nobody back.
+   */
+  readonly readCallback?: (callback: Callback) => { readonly jobs: readonly string[] };
+  /** Asks for the state of one of the vendor's jobs, for the reconciliation. Reads only. Absent where the vendor has no jobs. */
+  readonly jobState?: (context: ConnectorContext, job: string) => Promise<JobState>;
 }
 
 /** A vendor's connector: its configuration's schema, its capabilities, and how to bind it to a configured connection. */
@@ -174,5 +229,7 @@ export interface Connector<Config = unknown> {
   readonly capabilities: (config: Config) => Capabilities;
   /** The only origins (`https://api.stripe.com`) that this connection may call. */
   readonly egress: (config: Config) => readonly string[];
+  /** What of a configuration is allowed and leaves data behind, as sentences for its author: a scope that is left out. None where absent. */
+  readonly findings?: (config: Config) => readonly string[];
   readonly connect: (config: Config) => Connection;
 }

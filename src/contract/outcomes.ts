@@ -6,14 +6,19 @@ export const rightSchema = z.enum(['erasure']);
 export type Right = z.infer<typeof rightSchema>;
 
 /** What a plan decides for one identifier in one system. */
-export const decisionSchema = z.enum(['erase', 'anonymise', 'retain', 'not_applicable', 'unsupported']);
+export const decisionSchema = z.enum(['erase', 'anonymise', 'refresh', 'retain', 'not_applicable', 'unsupported']);
+/** What a task does in a system: `refresh` has aggregates made anew once everything is erased there. */
+export const actionSchema = z.enum(['erase', 'anonymise', 'refresh']);
+/** What a task does in a system. */
+export type Action = z.infer<typeof actionSchema>;
+
 /** What a plan decides for one identifier in one system. */
 export type Decision = z.infer<typeof decisionSchema>;
 
 /**
  * What happened to one task, and nothing better than what was observed.
  * `already_absent`: seen gone before anything was done. `nothing_matched`: the system knows nobody by this identifier.
- * `retained`: kept on a legal basis. `unsupported`: the system cannot do it.
+ * `retained`: kept on a legal basis. `unsupported`: the system cannot do it. `refreshed`: aggregates were made anew without what was erased.
  */
 export const outcomeSchema = z.enum([
   'erased',
@@ -24,6 +29,7 @@ export const outcomeSchema = z.enum([
   'already_absent',
   'nothing_matched',
   'retained',
+  'refreshed',
   'unsupported',
   'skipped_by_operator',
   'done_manually',

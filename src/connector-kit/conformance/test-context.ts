@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { Identifier } from '../../contract/identifiers.ts';
 import { systemClock } from '../../platform/clock.ts';
-import type { ConnectorContext, EraseContext, Json, Worklist } from '../connector.ts';
+import type { ConnectorContext, EarlierJob, EraseContext, Json, RequestFacts, Worklist } from '../connector.ts';
 import { createGuardedFetch } from '../guarded-fetch.ts';
 import { createMemoryWorklist } from './memory-worklist.ts';
 
@@ -14,6 +14,10 @@ export interface TestContextOptions {
   readonly identifiers?: readonly Identifier[];
   readonly action?: 'erase' | 'anonymise';
   readonly seenHere?: boolean;
+  /** What differs from a request under GDPR that an operator verified. */
+  readonly request?: Partial<RequestFacts>;
+  /** None when absent. */
+  readonly earlierJobs?: readonly EarlierJob[];
   /** What idempotency keys are derived from; two tasks must differ in it. */
   readonly taskId?: string;
   /** For one call; 5,000 when absent. */
@@ -66,6 +70,9 @@ export function createTestContext(options: TestContextOptions): TestContext {
     worklist,
     step: ({ cursor, attempt }) => ({
       ...plain,
+      request: { id: 'req_conformance', source: 'conformance', law: 'gdpr', verifiedBy: 'operator', ...options.request },
+      taskId: `task_${taskId}`,
+      earlierJobs: options.earlierJobs ?? [],
       identifier: options.identifier,
       identifiers: options.identifiers ?? [options.identifier],
       action: options.action ?? 'erase',

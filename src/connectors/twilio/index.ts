@@ -76,6 +76,7 @@ async function erase(context: EraseContext, config: TwilioConfig): Promise<Erase
       break;
     case 'user_id':
     case 'anonymous_id':
+    case 'external_id':
     case 'stripe_customer':
       break;
   }

@@ -103,7 +103,7 @@ describe.each(databaseKinds)('on the database of kind $kind', ({ kind }) => {
 
     it('is given to the workers that have the key as their current one, and to no others, on the record', async () => {
       const sent: string[] = [];
-      await createMasterKeyRotation({ ...depsOf(newAndOld), jobs: { send: async (_tx, kind) => void sent.push(kind.name) } }).start('ada');
+      await createMasterKeyRotation({ ...depsOf(newAndOld), jobs: { send: async (_tx, queue) => void sent.push(queue.name) } }).start('ada');
       expect(sent).toEqual([keysRewrap(newKeyId).name]);
       expect(sent).not.toContain(keysRewrap(oldId).name);
       expect(recorded).toMatchObject([{ type: 'keys.rotation_started', actor: { role: 'operator', id: 'ada' }, to: `master_key:${newKeyId}` }]);

@@ -9,7 +9,7 @@ import type { OrchestrationDeps } from './deps.ts';
 import { taskRun } from './jobs.ts';
 import { openManualTask, settleRequestTasks } from './manual-tasks.ts';
 import { resolveRequest } from './resolve-request.ts';
-import { tasksOf, wakeWaiting } from './task-store.ts';
+import { letsBegin, tasksOf, wakeWaiting, type TaskRow } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 
 /** When an open request is looked at again even if nothing woke it. */
@@ -202,11 +202,12 @@ async function followTasks(deps: OrchestrationDeps, request: RequestCore): Promi
     const tasks = await tasksOf(trx, request.id);
     if (current.planned_at === null) return resumeResolution(deps, tx, current, now);
     await settleRequestTasks(deps, tx, request.id, 'approved');
-    const settledIds = new Set(tasks.filter((task) => task.status === 'settled' || task.status === 'manual').map((task) => task.id));
+    const byId = new Map(tasks.map((task) => [task.id, task]));
+    const isFree = (task: TaskRow): boolean => task.after.flatMap((id) => byId.get(id) ?? []).every((before) => letsBegin(task, before));
     for (const task of tasks) {
       // One that is due already has its job; one that queues for its connection is woken by it.
       const isWoken = task.queued || (task.wake_at !== null && task.wake_at.getTime() <= now);
-      if (task.status !== 'waiting' || isWoken || !task.after.every((id) => settledIds.has(id))) continue;
+      if (task.status !== 'waiting' || isWoken || !isFree(task)) continue;
       if (await wakeWaiting(trx, task.id, new Date(now))) await deps.jobs.send(tx, taskRun, { task_id: task.id });
     }
     if (tasks.every((task) => task.status === 'settled')) return 'settled' as const;

@@ -19,7 +19,15 @@ describe('what a connector reports', () => {
     { state: 'wait', cursor: null, afterMs: 0, reason: 'vendor_job' },
     { state: 'operator', code: 'NOTHING_MATCHED', detail: '', counts: {}, residue: [] },
   ])('of an erasure is taken as it is: %j', (result) => {
-    expect(checkEraseResult(result)).toBe(result);
+    expect(checkEraseResult('erase', result)).toBe(result);
+  });
+
+  test('of a refresh is that it was refreshed, or that there was nothing to, and of an erasure never that', () => {
+    const refreshed = { ...done, outcome: 'refreshed', counts: {} } as const;
+    expect(checkEraseResult('refresh', refreshed)).toBe(refreshed);
+    expect(checkEraseResult('refresh', { ...refreshed, outcome: 'nothing_matched' })).toMatchObject({ outcome: 'nothing_matched' });
+    expect(refusal(() => checkEraseResult('refresh', done))).toMatchObject({ code: 'INTERNAL' });
+    expect(refusal(() => checkEraseResult('erase', refreshed))).toMatchObject({ code: 'INTERNAL' });
   });
 
   test.each<ConfirmResult>([{ state: 'absent' }, { state: 'attested' }, { state: 'later', afterMs: 5 }, { state: 'present', found: [{ kind: 'email', value: 'ada@example.com' }] }])(
@@ -37,7 +45,7 @@ describe('what a connector reports', () => {
     ['a code that does not exist', { state: 'operator', code: 'ODD', detail: '', counts: {}, residue: [] }, '/code'],
     ['nothing', undefined, '/'],
   ])('of an erasure is refused with its place where it is %s', (_what, result, place) => {
-    expect(refusal(() => checkEraseResult(result as unknown as EraseResult))).toMatchObject({ code: 'INTERNAL', detail: expect.stringContaining(place) as string });
+    expect(refusal(() => checkEraseResult('erase', result as unknown as EraseResult))).toMatchObject({ code: 'INTERNAL', detail: expect.stringContaining(place) as string });
   });
 
   test.each([

@@ -3,7 +3,7 @@ import type { ConfirmResult, EraseResult } from '../../connector-kit/index.ts';
 import { proofSchema } from '../../contract/audit-entry.ts';
 import { errorTable } from '../../contract/errors.ts';
 import { identifierKindSchema } from '../../contract/identifiers.ts';
-import { countsSchema, residueSchema } from '../../contract/outcomes.ts';
+import { countsSchema, residueSchema, type Action } from '../../contract/outcomes.ts';
 import { Failure } from '../../platform/failure.ts';
 
 const observed = { counts: countsSchema, residue: z.array(residueSchema).max(50) };
@@ -15,7 +15,7 @@ const eraseSchema = z.discriminatedUnion('state', [
   z.object({
     state: z.literal('done'),
     ...observed,
-    outcome: z.enum(['erased', 'anonymised', 'already_absent', 'nothing_matched', 'retained']),
+    outcome: z.enum(['erased', 'anonymised', 'already_absent', 'nothing_matched', 'retained', 'refreshed']),
     proof: proofSchema.optional(),
     vendorJob: z.string().max(200).optional(),
     revisitAt: z.number().optional(),
@@ -40,8 +40,12 @@ function check<Result>(schema: z.ZodType, result: Result): Result {
  * Refuses what a connector must not report of an erasure: states, outcomes and codes that do not exist, free text where codes belong, fractions.
  * It is a bug of the connector, and must end with a person and not in a loop. Fails with `INTERNAL`, naming the field and never the value.
  */
-export function checkEraseResult(result: EraseResult): EraseResult {
-  return check(eraseSchema, result);
+export function checkEraseResult(action: Action, result: EraseResult): EraseResult {
+  check(eraseSchema, result);
+  if (result.state === 'done' && result.outcome !== 'nothing_matched' && (result.outcome === 'refreshed') !== (action === 'refresh')) {
+    throw new Failure('INTERNAL', `A connector reported at /outcome what is not of the action ${action}`);
+  }
+  return result;
 }
 
 /** Refuses what a connector must not report of a read-back, likewise. */

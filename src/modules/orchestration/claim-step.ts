@@ -1,15 +1,16 @@
+import type { EarlierJob } from '../../connector-kit/index.ts';
 import type { ErrorCode } from '../../contract/errors.ts';
 import type { TaskId } from '../../contract/ids.ts';
 import { tablesOf, type Tx } from '../../platform/db/database.ts';
 import type { ConfiguredConnection } from '../connections/index.ts';
-import { executingStatuses, findRequest, type RequestTables } from '../requests/index.ts';
+import { executingStatuses, findRequest, type RequestCore, type RequestTables } from '../requests/index.ts';
 import { aboutTask } from './about-task.ts';
 import { advanceSoon } from './advance-soon.ts';
 import type { OrchestrationDeps } from './deps.ts';
 import { taskRun } from './jobs.ts';
 import { escalateTask } from './manual-tasks.ts';
 import { waitingLookMs } from './plan-request.ts';
-import { countUnsettled, lockTask, startAttempt, updateTask, type TaskRow } from './task-store.ts';
+import { earlierThan, lockTask, mayBegin, startAttempt, updateTask, type TaskRow } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 
 /** How long a task is held without a sign of life. Renewed at a third of it. */
@@ -27,7 +28,10 @@ export interface ClaimedStep {
   readonly step: 'erase' | 'confirm';
   readonly epoch: number;
   readonly number: number;
-  readonly receivedAt: number;
+  readonly request: RequestCore;
+  readonly earlierJobs: readonly EarlierJob[];
+  /** Whether any of the tasks that came before has erased something in this system. */
+  readonly hasErased: boolean;
   readonly connection: ConfiguredConnection;
 }
 
@@ -58,7 +62,7 @@ export async function claimStep(deps: OrchestrationDeps, taskId: TaskId): Promis
       await wake(deps, tx, task, waitingLookMs, false);
       return undefined;
     }
-    if (task.status === 'waiting' && (await countUnsettled(trx, task.after)) > 0) {
+    if (task.status === 'waiting' && !(await mayBegin(trx, task))) {
       await wake(deps, tx, task, waitingLookMs, false);
       return undefined;
     }
@@ -90,7 +94,8 @@ export async function claimStep(deps: OrchestrationDeps, taskId: TaskId): Promis
       task: { ...task, attempt: task.attempt + 1, window_ends_at: task.window_ends_at ?? windowEndsAt },
       step,
       ...started,
-      receivedAt: request.received_at.getTime(),
+      request,
+      ...(await earlierThan(trx, task)),
       connection,
     };
   });

@@ -33,10 +33,17 @@ export async function addPlannedTasks(deps: OrchestrationDeps, tx: Tx, requestId
   const existing = (await tasksOf(trx, requestId)).filter((each) => each.decision !== 'not_applicable' || planned.some((task) => task.connection === each.connection && task.decision === 'not_applicable'));
   const isNew = (task: PlannedTask): boolean =>
     !existing.some((each) => each.connection === task.connection && each.identifier_id === task.identifierId && each.action === task.action);
-  const fresh = planned.filter(isNew).map((task) => ({ task, id: newId('task') }));
-  const all = [...existing.map((each) => ({ id: each.id, connection: each.connection })), ...fresh.map((each) => ({ id: each.id, connection: each.task.connection }))];
-  const needsPerson = (task: PlannedTask): boolean => task.isDoubtful || (options.isLate && deps.policy.approvalRequired);
-  const before = (task: PlannedTask): TaskId[] => all.filter((each) => task.afterConnections.includes(each.connection)).map((each) => each.id);
+  const fresh = withRefreshes(planned.filter((task) => task.action !== 'refresh' && isNew(task)), planned).map((task) => ({ task, id: newId('task') }));
+  const all = [
+    ...existing.map(({ id, connection, action }) => ({ id, connection, action })),
+    ...fresh.map(({ id, task }) => ({ id, connection: task.connection, action: task.action })),
+  ];
+  const needsPerson = (task: PlannedTask): boolean => task.action !== 'refresh' && (task.isDoubtful || (options.isLate && deps.policy.approvalRequired));
+  const before = (task: PlannedTask, id: TaskId): TaskId[] => {
+    const erasures = all.filter((each) => each.connection === task.connection && each.action !== 'refresh').map((each) => each.id);
+    const own = task.afterOwn === 'none' ? [] : task.afterOwn === 'erasures' ? erasures : erasures.slice(0, erasures.indexOf(id));
+    return [...all.filter((each) => task.afterConnections.includes(each.connection)).map((each) => each.id), ...own];
+  };
   await removeNotApplicable(trx, requestId, fresh.flatMap(({ task }) => (task.decision === 'not_applicable' ? [] : [task.connection])));
   await insertTasks(
     trx,
@@ -50,7 +57,7 @@ export async function addPlannedTasks(deps: OrchestrationDeps, tx: Tx, requestId
       commitment: task.commitment,
       action: task.action,
       decision: task.decision,
-      after: before(task),
+      after: before(task, id),
       seen_here: task.seenHere,
       latest_safe_start: new Date(task.latestSafeStart),
       created_at: now,
@@ -61,6 +68,18 @@ export async function addPlannedTasks(deps: OrchestrationDeps, tx: Tx, requestId
     if (task.decision !== 'not_applicable' && needsPerson(task)) await escalateTask(deps, tx, { id, request_id: requestId, ...task }, 'SUBJECT_AMBIGUOUS');
   }
   return fresh.length;
+}
+
+/**
+ * The new erasures, and behind those of each connection whose aggregates are derived a task that refreshes them. Erasures that are found late
+ * bring one of their own, about the first of them: what was refreshed before still counted what they erase.
+ */
+function withRefreshes(erasures: readonly PlannedTask[], planned: readonly PlannedTask[]): readonly PlannedTask[] {
+  const refreshes = planned.filter((task) => task.action === 'refresh').flatMap((refresh) => {
+    const first = erasures.find((task) => task.connection === refresh.connection);
+    return first === undefined ? [] : [{ ...refresh, identifierId: first.identifierId, identifierKind: first.identifierKind, commitment: first.commitment }];
+  });
+  return [...erasures, ...refreshes];
 }
 
 /** Where a new task stands: before its first step, with a person, or over, since the system cannot be asked. */

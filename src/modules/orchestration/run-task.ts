@@ -1,11 +1,12 @@
 import { createHmac } from 'node:crypto';
-import type { EraseContext, Json } from '../../connector-kit/index.ts';
-import type { TaskId } from '../../contract/ids.ts';
+import type { EraseContext, EraseResult, Json, RequestFacts } from '../../connector-kit/index.ts';
+import { formatId, type TaskId } from '../../contract/ids.ts';
 import { Failure, isFailure } from '../../platform/failure.ts';
 import type { OpenVault, VaultIdentifier } from '../identity/index.ts';
 import { checkConfirmResult, checkEraseResult } from './check-result.ts';
 import { claimStep, leaseMs, type ClaimedStep } from './claim-step.ts';
 import type { OrchestrationDeps } from './deps.ts';
+import type { RequestCore } from '../requests/index.ts';
 import { plainIdentifier } from './plain-identifier.ts';
 import { recordFailure, recordResult, type StepResult } from './record-step.ts';
 import { renewTaskLease, saveCursor } from './task-store.ts';
@@ -64,7 +65,7 @@ async function call(deps: OrchestrationDeps, claimed: ClaimedStep, vault: OpenVa
     const context = eraseContext(deps, claimed, vault, identifier, ended.signal);
     const result: StepResult =
       claimed.step === 'erase'
-        ? { step: 'erase', value: checkEraseResult(await connection.connection.erase(context)) }
+        ? { step: 'erase', value: checkEraseResult(task.action, await (task.action === 'refresh' ? refresh(claimed, context) : connection.connection.erase(context))) }
         : { step: 'confirm', value: checkConfirmResult(await connection.connection.confirm(context)) };
     return { kind: 'result', result };
   } catch (error) {
@@ -76,6 +77,13 @@ async function call(deps: OrchestrationDeps, claimed: ClaimedStep, vault: OpenVa
   }
 }
 
+/** Has the aggregates of a system refreshed, unless nothing was erased there: then there is nothing in them to leave out. */
+async function refresh({ connection, hasErased }: ClaimedStep, context: EraseContext): Promise<EraseResult> {
+  if (!hasErased) return { state: 'done', outcome: 'nothing_matched', counts: {}, residue: [] };
+  if (connection.connection.refresh === undefined) throw new Error('A plan has a refresh for a connector that has none');
+  return connection.connection.refresh(context);
+}
+
 function eraseContext(deps: OrchestrationDeps, claimed: ClaimedStep, vault: OpenVault, identifier: VaultIdentifier, signal: AbortSignal): EraseContext {
   const { task, epoch, connection } = claimed;
   const cursorContext = `cursor:${task.id}`;
@@ -84,10 +92,13 @@ function eraseContext(deps: OrchestrationDeps, claimed: ClaimedStep, vault: Open
     ...connection.context({ signal, stepEndsAt: deps.clock.now() + stepMs }),
     identifier: plainIdentifier(identifier),
     identifiers: vault.identifiers.map((each) => plainIdentifier(each)),
-    action: task.action,
+    action: task.action === 'anonymise' ? 'anonymise' : 'erase',
     seenHere: task.seen_here,
     attempt: task.attempt,
-    receivedAt: claimed.receivedAt,
+    request: factsOf(claimed.request),
+    taskId: formatId('task', task.id),
+    earlierJobs: claimed.earlierJobs,
+    receivedAt: claimed.request.received_at.getTime(),
     cursor: openCursor(task.cursor),
     previous: openCursor(task.cursor_before),
     save: async (cursor) => {
@@ -97,6 +108,17 @@ function eraseContext(deps: OrchestrationDeps, claimed: ClaimedStep, vault: Open
     worklist: createWorklist(deps.database, vault, task.id, epoch, deps.clock.now),
     // Keyed by the nonce, so that the key tells the vendor nothing and dies with the data key.
     idempotencyKey: (part, generation = 0) => createHmac('sha256', vault.nonce).update(`${task.id}:${part}:${generation}`, 'utf8').digest('hex'),
+  };
+}
+
+/** What a system may be told of the request. */
+function factsOf(request: RequestCore): RequestFacts {
+  return {
+    id: formatId('request', request.id),
+    source: request.source,
+    law: request.law,
+    ...(request.jurisdiction === null ? {} : { jurisdiction: request.jurisdiction }),
+    verifiedBy: request.verified_by ?? 'source',
   };
 }
 

@@ -1,7 +1,7 @@
 import type { ColumnType } from 'kysely';
 import type { IdentifierId, ManualTaskId, RequestId, TaskId } from '../../contract/ids.ts';
 import type { IdentifierKind } from '../../contract/identifiers.ts';
-import type { Confirmation, Counts, Decision, Outcome, Residue, TaskStatus } from '../../contract/outcomes.ts';
+import type { Action, Confirmation, Counts, Decision, Outcome, Residue, TaskStatus } from '../../contract/outcomes.ts';
 import type { ErrorCode } from '../../contract/errors.ts';
 
 type OptionalTime = ColumnType<Date | null, Date | null | undefined, Date | null>;
@@ -20,7 +20,7 @@ export interface OrchestrationTables {
     identifier_id: IdentifierId;
     identifier_kind: IdentifierKind;
     commitment: string;
-    action: 'erase' | 'anonymise';
+    action: Action;
     decision: Decision;
     status: TaskStatus;
     outcome: Optional<Outcome>;

@@ -58,16 +58,15 @@ export async function wakeWaiting(trx: Transaction<OrchestrationTables>, id: Tas
   return row !== undefined;
 }
 
-/** How many of these tasks still stand before the ones that wait for them: neither settled nor with a person. */
-export async function countUnsettled(trx: Transaction<OrchestrationTables>, ids: readonly TaskId[]): Promise<number> {
-  if (ids.length === 0) return 0;
-  const row = await trx
-    .selectFrom('task')
-    .select(sql<number>`count(*)::int`.as('count'))
-    .where('id', 'in', ids)
-    .where('status', 'not in', ['settled', 'manual'])
-    .executeTakeFirstOrThrow();
-  return row.count;
+/** Where a task that others wait for lets them begin: an erasure need not wait for what is with a person; a refresh would miss what they decide. */
+export const letsBegin = (waiting: Pick<TaskRow, 'action' | 'connection'>, before: Pick<TaskRow, 'status' | 'connection'>): boolean =>
+  before.status === 'settled' || (before.status === 'manual' && !(waiting.action === 'refresh' && before.connection === waiting.connection));
+
+/** Whether everything that a task waits for lets it begin. */
+export async function mayBegin(trx: Transaction<OrchestrationTables>, task: Pick<TaskRow, 'action' | 'connection' | 'after'>): Promise<boolean> {
+  if (task.after.length === 0) return true;
+  const before = await trx.selectFrom('task').select(['status', 'connection']).where('id', 'in', task.after).execute();
+  return before.every((each) => letsBegin(task, each));
 }
 
 /** Takes a locked task for one step: the next epoch, a lease by the database's clock, and the attempt's intent. */
@@ -150,4 +149,17 @@ export async function dueTasks(db: Kysely<OrchestrationTables>, now: Date, limit
 export async function freeLeases(db: Kysely<OrchestrationTables>, now: Date): Promise<void> {
   await db.updateTable('task').set({ lease_until: null, wake_at: now }).where('lease_until', 'is not', null).execute();
   await sql`DELETE FROM connection_lease`.execute(db);
+}
+
+/** What came of the tasks that a task waited for: their vendors' jobs, in the order of the plan, and whether they erased anything in its own system. */
+export async function earlierThan(
+  trx: Transaction<OrchestrationTables>,
+  task: Pick<TaskRow, 'after' | 'connection'>,
+): Promise<{ readonly earlierJobs: readonly { readonly connection: string; readonly job: string }[]; readonly hasErased: boolean }> {
+  if (task.after.length === 0) return { earlierJobs: [], hasErased: false };
+  const rows = await trx.selectFrom('task').select(['connection', 'vendor_job', 'outcome']).where('id', 'in', task.after).orderBy('created_at').orderBy('id').execute();
+  return {
+    earlierJobs: rows.flatMap((row) => (row.vendor_job === null ? [] : [{ connection: row.connection, job: row.vendor_job }])),
+    hasErased: rows.some((row) => row.connection === task.connection && (row.outcome === 'erased' || row.outcome === 'anonymised' || row.outcome === 'done_manually')),
+  };
 }

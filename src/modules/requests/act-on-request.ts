@@ -68,7 +68,7 @@ export function createRequestActions(deps: ActDeps): RequestActions {
         type: 'request.verified',
         actor: { role: 'subject' },
         entry: { verification_method: method },
-        change: { verified_at: new Date(now), wake_at: new Date(now) },
+        change: { verified_at: new Date(now), verified_by: method, wake_at: new Date(now) },
       });
       await deps.jobs.send(tx, requestAdvance, { request_id: id });
       return true;
@@ -84,7 +84,7 @@ export function createRequestActions(deps: ActDeps): RequestActions {
             type: 'request.verified',
             actor: { role: 'operator', id: operator },
             entry: { verification_method: `operator:${evidence}` },
-            change: { verified_at: new Date(now), wake_at: new Date(now) },
+            change: { verified_at: new Date(now), verified_by: 'operator', wake_at: new Date(now) },
           };
         },
         true,

@@ -21,7 +21,7 @@ export interface Move {
   /** The entry's type where it has one of its own; `request.status_changed` otherwise. */
   readonly type?: AuditEntry['type'];
   readonly entry?: Partial<AuditEntry>;
-  readonly change?: Partial<Pick<RequestRow, 'verdict' | 'reason_code' | 'verified_at' | 'planned_at' | 'closed_at' | 'wake_at' | 'certificate' | 'attempt'>>;
+  readonly change?: Partial<Pick<RequestRow, 'verdict' | 'reason_code' | 'verified_at' | 'verified_by' | 'planned_at' | 'closed_at' | 'wake_at' | 'certificate' | 'attempt'>>;
 }
 
 /**

@@ -63,6 +63,7 @@ export function createOpenRequest(deps: OpenRequestDeps): OpenRequest {
       received_at: new Date(now),
       due_at: new Date(dueAt(law, now)),
       verified_at: incoming.subjectVerified ? new Date(now) : null,
+      verified_by: incoming.subjectVerified ? 'source' : null,
       planned_at: null,
       closed_at: null,
       wake_at: new Date(incoming.subjectVerified ? now : now + deps.unverifiedDays * dayMs),

@@ -10,7 +10,7 @@ export type RequestRow = Selectable<RequestTables['privacy_request']>;
 /** Everything but the certificate, which is read on its own. */
 const columns = [
   'id', 'reference', 'source', 'source_id', 'payload_hash', 'request_right', 'jurisdiction', 'law', 'status', 'verdict', 'reason_code',
-  'duplicate_of', 'vouched', 'moved_at', 'received_at', 'due_at', 'verified_at', 'planned_at', 'closed_at', 'wake_at', 'attempt', 'version',
+  'duplicate_of', 'vouched', 'moved_at', 'received_at', 'due_at', 'verified_at', 'verified_by', 'planned_at', 'closed_at', 'wake_at', 'attempt', 'version',
 ] as const;
 
 /** A request's row without its certificate. */

@@ -26,6 +26,7 @@ export interface RequestTables {
     received_at: Time;
     due_at: Time;
     verified_at: OptionalTime;
+    verified_by: ColumnType<string | null, string | null | undefined, string | null>;
     planned_at: OptionalTime;
     closed_at: OptionalTime;
     wake_at: OptionalTime;

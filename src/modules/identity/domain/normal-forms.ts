@@ -49,6 +49,7 @@ const normalForms: Record<IdentifierKind, (text: string, defaultCountry: string)
   twilio_profile: (text) => matching(text, /^[A-Za-z0-9_-]{1,128}$/u, 'must be the id of a Twilio profile, as Twilio writes it'),
   user_id: normaliseOpaque,
   anonymous_id: normaliseOpaque,
+  external_id: normaliseOpaque,
 };
 
 /**

@@ -30,6 +30,7 @@ const outcomeWords: Record<Outcome, string> = {
   already_absent: 'was already gone',
   nothing_matched: 'held nothing under what is known of you',
   retained: 'kept',
+  refreshed: 'made anew its statistics without you',
   unsupported: 'could not be erased, since the system offers no way to',
   skipped_by_operator: 'left as it is, by decision of a person',
   done_manually: 'done by hand',

@@ -39,6 +39,19 @@ test('the identity map comes after all other systems', () => {
   expect(tasks.find((task) => task.connection === 'stripe')?.afterConnections).toEqual([]);
 });
 
+const contacts = connection('genesys', { erases: ['external_id'], isSequential: true, refreshMs: { typical: 1000, worst: 10_000 } });
+
+test('where a vendor wants one identifier after the other, each waits for those planned before it', () => {
+  const tasks = planTasks([contacts, stripe], [identifier('a', 'external_id'), identifier('b', 'external_id'), identifier('c', 'stripe_customer')], 100_000);
+  expect(tasks.map((task) => [task.identifierId, task.action, task.afterOwn])).toEqual([['a', 'erase', 'earlier'], ['b', 'erase', 'earlier'], ['a', 'refresh', 'erasures'], ['c', 'erase', 'none']]);
+});
+
+test('where aggregates are derived, one last task has them refreshed, and the erasures leave it time before the deadline', () => {
+  const tasks = planTasks([contacts], [identifier('a', 'external_id')], 100_000);
+  expect(tasks.map((task) => [task.action, task.decision, task.latestSafeStart])).toEqual([['erase', 'erase', 30_000], ['refresh', 'refresh', 90_000]]);
+  expect(planTasks([contacts], [identifier('u', 'user_id')], 100_000).map((task) => task.decision)).toEqual(['not_applicable']);
+});
+
 test("the latest safe start leaves the vendor's worst latency before the deadline", () => {
   expect(planTasks([stripe], [identifier('a', 'stripe_customer')], 100_000)[0]?.latestSafeStart).toBe(40_000);
 });

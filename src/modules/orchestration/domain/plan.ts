@@ -1,7 +1,7 @@
 import type { Capabilities } from '../../../connector-kit/index.ts';
 import type { IdentifierId } from '../../../contract/ids.ts';
 import type { IdentifierKind } from '../../../contract/identifiers.ts';
-import type { Decision } from '../../../contract/outcomes.ts';
+import type { Action, Decision } from '../../../contract/outcomes.ts';
 
 /** What planning needs to know of a connection. */
 export interface PlannedConnection {
@@ -29,13 +29,15 @@ export interface PlannedTask {
   readonly identifierId: IdentifierId;
   readonly identifierKind: IdentifierKind;
   readonly commitment: string;
-  readonly action: 'erase' | 'anonymise';
+  readonly action: Action;
   readonly decision: Decision;
   /** True when resolution saw the identifier in this very system; then finding nothing there is not success. */
   readonly seenHere: boolean;
   readonly isDoubtful: boolean;
   /** Connections whose tasks come first. */
   readonly afterConnections: readonly string[];
+  /** Which tasks of its own connection come first: those planned before it, or every erasure there. */
+  readonly afterOwn: 'none' | 'earlier' | 'erasures';
   /** Milliseconds since the epoch: starting later risks the deadline. */
   readonly latestSafeStart: number;
 }
@@ -44,7 +46,7 @@ export interface PlannedTask {
  * Turns the identifiers of a person and the configured connections into tasks, in the order of the connections.
  * Each system is asked by every identifier by which it erases. Where the person has none of those, it is searched by what it can be searched
  * by, and where it cannot be asked by anything that is known, the plan says so: no system is passed over in silence. A system that is the
- * identity map comes after all others.
+ * identity map comes after all others. Where aggregates are derived from what a system holds, a last task has them refreshed.
  */
 export function planTasks(connections: readonly PlannedConnection[], identifiers: readonly PlannedIdentifier[], dueAt: number): readonly PlannedTask[] {
   const tasks: PlannedTask[] = [];
@@ -56,15 +58,22 @@ export function planTasks(connections: readonly PlannedConnection[], identifiers
     const first = identifiers[0];
     if (targets.length === 0 && first !== undefined) {
       // Nothing that is known of the person means anything to this system: that is said, and not passed over in silence.
-      tasks.push({ ...taskOf(connection, first, dueAt), decision: 'not_applicable', seenHere: false, afterConnections: [] });
+      tasks.push({ ...taskOf(connection, first, dueAt), decision: 'not_applicable', seenHere: false, afterConnections: [], afterOwn: 'none' });
     }
     const others = capabilities.isIdentityMap ? connections.filter((each) => !each.capabilities.isIdentityMap).map((each) => each.name) : [];
-    for (const target of targets) tasks.push({ ...taskOf(connection, target, dueAt), afterConnections: [...new Set([...connection.after, ...others])] });
+    const afterConnections = [...new Set([...connection.after, ...others])];
+    const afterOwn = capabilities.isSequential === true ? 'earlier' : 'none';
+    for (const target of targets) tasks.push({ ...taskOf(connection, target, dueAt), afterConnections, afterOwn });
+    const [last] = targets;
+    if (capabilities.refreshMs === undefined || last === undefined) continue;
+    // It is about nobody: the identifier only says which erasures of the plan it follows, and nothing of it is sent.
+    const refresh = { action: 'refresh', decision: 'refresh', seenHere: false, isDoubtful: false, latestSafeStart: dueAt - capabilities.refreshMs.worst } as const;
+    tasks.push({ ...taskOf(connection, last, dueAt), ...refresh, afterConnections, afterOwn: 'erasures' });
   }
   return tasks;
 }
 
-function taskOf(connection: PlannedConnection, target: PlannedIdentifier, dueAt: number): Omit<PlannedTask, 'afterConnections'> {
+function taskOf(connection: PlannedConnection, target: PlannedIdentifier, dueAt: number): Omit<PlannedTask, 'afterConnections' | 'afterOwn'> {
   return {
     connection: connection.name,
     connector: connection.connector,
@@ -75,6 +84,6 @@ function taskOf(connection: PlannedConnection, target: PlannedIdentifier, dueAt:
     decision: connection.action,
     seenHere: target.seenIn.includes(connection.name),
     isDoubtful: target.isDoubtful,
-    latestSafeStart: dueAt - connection.capabilities.latencyMs.worst,
+    latestSafeStart: dueAt - connection.capabilities.latencyMs.worst - (connection.capabilities.refreshMs?.worst ?? 0),
   };
 }
