@@ -39,6 +39,7 @@ export { type CheckName, type Checked, type Refusal } from './result.ts';
 export { parseStatement, type Statement, type StatementSystem } from './statement.ts';
 export {
   createTileReader,
+  readWholeTiles,
   MissingHashes,
   encodeBundle,
   decodeBundle,

@@ -102,6 +102,20 @@ export class MissingHashes extends Error {
   }
 }
 
+/** Makes a reader that reads whole tiles and each of them once: for one look at a log, in which many subtrees lie in the same tiles. */
+export function readWholeTiles(read: LevelReader): LevelReader {
+  const tiles = new Map<string, Promise<readonly Buffer[]>>();
+  return async (level, from, count) => {
+    const first = from - (from % tileWidth);
+    // Across the end of a tile nothing is asked for by a subtree.
+    if (from + count > first + tileWidth) return read(level, from, count);
+    const key = `${level}/${first}`;
+    const tile = tiles.get(key) ?? read(level, first, tileWidth);
+    tiles.set(key, tile);
+    return (await tile).slice(from - first, from - first + count);
+  };
+}
+
 /** Makes a reader of subtree hashes over stored tiles: each costs at most 128 stored hashes, whatever the size of the log. */
 export function createTileReader(read: LevelReader): NodeReader {
   const one = async (node: TreeNode): Promise<Buffer> => {

@@ -6,6 +6,7 @@ import {
   canonicalJson,
   certificateEntryType,
   createTileReader,
+  readWholeTiles,
   formatCertificate,
   formatTlogProof,
   parseStatement,
@@ -66,7 +67,7 @@ export function createCertificateIssuer(deps: CertificateDeps): CertificateIssue
     const row = await rowOfEvent(db, kept.event_id);
     const head = logId === undefined ? undefined : await newestCheckpoint(db, logId);
     if (logId === undefined || row === undefined || head === undefined || head.size <= row.seq) return undefined;
-    const hashes = await proveInclusion(row.seq, head.size, createTileReader(createLevelReader(db, logId)));
+    const hashes = await proveInclusion(row.seq, head.size, createTileReader(readWholeTiles(createLevelReader(db, logId))));
     const parsed = parseStatement(JSON.parse(kept.statement));
     if (!parsed.ok) throw new Failure('AUDIT_INVALID', `The kept statement of a certificate was changed: ${parsed.message}`);
     // Read after the head: whoever signed it is known. All of them seal, so that whoever trusts one of them can verify.

@@ -10,6 +10,7 @@ import {
   nodesOfRange,
   openCheckpoint,
   proveConsistency,
+  readWholeTiles,
   sha256,
   signCheckpoint,
   tileHeight,
@@ -56,6 +57,8 @@ interface WriterState {
   readonly tiles: { level: number; index: number; hash: string }[];
   prev: string;
   head: StoredCheckpoint | undefined;
+  /** Everything that a writer before this one may have appended without marking it is marked. */
+  isCaughtUp: boolean;
 }
 
 /** Rows in one commit: audit.md's limit, which at 5 ms a commit is 100,000 rows a second. */
@@ -83,7 +86,7 @@ async function loadState(deps: LogWriterDeps, lock: ExclusiveLock): Promise<Writ
   const last = await lastRow(db, claim.logId);
   const size = last?.size ?? 0;
   const tiles: WriterState['tiles'] = [];
-  const read = createTileReader(createLevelReader(db, claim.logId));
+  const read = createTileReader(readWholeTiles(createLevelReader(db, claim.logId)));
   const tree = createFrontier(size, await readWhole(read, size), ({ level, index }, hash) => {
     if (level % tileHeight === 0) tiles.push({ level: level / tileHeight, index, hash: hash.toString('hex') });
   });
@@ -91,7 +94,7 @@ async function loadState(deps: LogWriterDeps, lock: ExclusiveLock): Promise<Writ
   // Rows put behind a damaged log would bury the damage, and a log that was cut off would look whole again.
   const wrong = head === undefined ? undefined : await findBreak(deps, head, tree, read);
   if (wrong !== undefined) throw new Failure('AUDIT_INVALID', `Nothing more is written to the audit log: ${wrong}`);
-  return { lock, claim, tree, tiles, prev: last?.hash.toString('hex') ?? firstPrev, head };
+  return { lock, claim, tree, tiles, prev: last?.hash.toString('hex') ?? firstPrev, head, isCaughtUp: false };
 }
 
 async function readWhole(read: NodeReader, size: number): Promise<readonly Buffer[]> {
@@ -113,9 +116,11 @@ function placeEntry(row: OutboxRow, log: string, seq: number, prev: string): str
 async function appendBatch(deps: LogWriterDeps, state: WriterState): Promise<{ readonly taken: number; readonly appended: number }> {
   const main = deps.main.read<AuditOutboxTables>();
   const recorded = await undelivered(main, batchRows);
+  // A crash between append and mark leaves events that are in the log already: they are marked, and not appended again. All of them were there
+  // when the log was claimed, so once nothing was left over, nothing of that kind can come any more.
+  const known = state.isCaughtUp ? new Set<string>() : await appendedAmong(deps.audit.read<AuditLogTables>(), recorded.map((row) => row.eventId));
+  if (recorded.length < batchRows) state.isCaughtUp = true;
   if (recorded.length === 0) return { taken: 0, appended: 0 };
-  // A crash between append and mark leaves events that are in the log already: they are marked, and not appended again.
-  const known = await appendedAmong(deps.audit.read<AuditLogTables>(), recorded.map((row) => row.eventId));
   const fresh = recorded.filter((row) => !known.has(row.eventId));
   if (fresh.length > 0) {
     const entries: string[] = [];
@@ -143,7 +148,7 @@ async function signHead(deps: LogWriterDeps, state: WriterState): Promise<Stored
   const broken = (what: string) => new Failure('AUDIT_INVALID', `No head is signed over ${size} rows: ${what}`);
   if (stored?.note !== head?.note) throw broken('the newest signed head is not the one that this writer knows');
   if (size === (head?.size ?? 0)) return head;
-  const read = createTileReader(createLevelReader(deps.audit.read<AuditLogTables>(), state.claim.logId));
+  const read = createTileReader(readWholeTiles(createLevelReader(deps.audit.read<AuditLogTables>(), state.claim.logId)));
   const root = state.tree.root();
   if (!createFrontier(size, await readWhole(read, size)).root().equals(root)) throw broken('the stored rows are not those that were appended');
   const wrong = head === undefined ? undefined : await findBreak(deps, head, state.tree, read);
