@@ -1,6 +1,6 @@
-import { PGlite } from '@electric-sql/pglite';
 import { Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, type DatabaseConnection, type Driver, type QueryResult } from 'kysely';
 import { assembleDatabase, type Database } from '../../src/platform/db/database.ts';
+import { PreparingPGlite } from '../../src/platform/db/preparing-pglite.ts';
 import { migrate } from '../../src/platform/db/migrate.ts';
 import { prepareSee } from './seen-state.ts';
 import { createStepping, type Stepping } from './stepping.ts';
@@ -50,7 +50,8 @@ export type RowsSeen = (rows: readonly Record<string, unknown>[]) => readonly Re
 export async function openSimDatabase(): Promise<SimDatabase> {
   const stepping = createStepping();
   let rowsSeen: RowsSeen = (rows) => rows;
-  const pglite = await PGlite.create();
+  const pglite = new PreparingPGlite();
+  await pglite.waitReady;
   const query = async (sql: string, parameters: readonly unknown[]): Promise<QueryResult<unknown>> => {
     const { affectedRows, rows } = await pglite.query(sql, [...parameters], { rowMode: 'object' });
     return { rows: [...rowsSeen(rows as Record<string, unknown>[])], ...(affectedRows === undefined ? {} : { numAffectedRows: BigInt(affectedRows) }) };

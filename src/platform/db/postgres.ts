@@ -1,6 +1,7 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import { assembleDatabase, type Database, type ExclusiveLock } from './database.ts';
+import { PreparingClient } from './preparing-client.ts';
 
 /** int8 as a number: counts and sequence numbers stay far under 2^53. */
 const int8 = 20;
@@ -21,6 +22,7 @@ export function openPostgres(url: string, onError: (error: Error) => void): Data
       id === int8 ? Number : pg.types.getTypeParser(id, format)) as pg.CustomTypesConfig['getTypeParser'],
   };
   const pool = new pg.Pool({
+    Client: PreparingClient,
     connectionString: url,
     max: poolMax,
     types,

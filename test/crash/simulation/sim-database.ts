@@ -1,6 +1,6 @@
-import { PGlite } from '@electric-sql/pglite';
 import { CompiledQuery, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, type DatabaseConnection, type Dialect, type Driver } from 'kysely';
 import { assembleDatabase, type Database } from '../../../src/platform/db/database.ts';
+import { PreparingPGlite } from '../../../src/platform/db/preparing-pglite.ts';
 import type { SimProcess } from './sim-process.ts';
 import { owners, type VirtualTime } from './virtual-time.ts';
 
@@ -26,7 +26,8 @@ const conflict = (): Error => Object.assign(new Error('could not serialize acces
 
 /** Makes a database in memory; `fateOf` decides what each statement and commit of a process meets. */
 export async function createSimStore(time: VirtualTime, fateOf: (point: 'statement' | 'commit' | 'committed') => DatabaseFate): Promise<SimStore> {
-  const pglite = await PGlite.create();
+  const pglite = new PreparingPGlite();
+  await pglite.waitReady;
   // Nothing here outlives the process; what survives a crash of the database is the other layer's matter.
   await pglite.exec('SET synchronous_commit = off');
   const locks = new Map<bigint, SimProcess>();
