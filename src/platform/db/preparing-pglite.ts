@@ -61,7 +61,7 @@ export class PreparingPGlite extends PGlite {
       try {
         const answer = await this.#send([serialize.bind({ statement: prepared.name, values }), serialize.execute({})]);
         const told = prepared.fields === undefined ? answer : [prepared.fields, ...answer];
-        const [results] = parse.parseResults(told as Parameters<typeof parse.parseResults>[0], this.parsers, options);
+        const [results] = parse.parseResults(told, this.parsers, options);
         return results as Results<Row>;
       } catch (error) {
         if (outdatedCodes.has((error as { code?: unknown }).code)) this.#prepared.delete(text);
