@@ -79,7 +79,10 @@ export interface EraseContext extends ConnectorContext {
   /** The vendors' jobs of the tasks that came before this one, in the order of the plan. */
   readonly earlierJobs: readonly EarlierJob[];
   readonly identifier: Identifier;
-  /** Every identifier of the person that resolution found, this one included. */
+  /**
+   * This identifier, and every other one of the person that is proven to be theirs. What may be somebody else's is left out: a record that is found by a
+   * number and carries an address that is not in here may be of another person.
+   */
   readonly identifiers: readonly Identifier[];
   /** What the plan decided. */
   readonly action: 'erase' | 'anonymise';
@@ -192,6 +195,24 @@ export interface Callback {
 /** What a vendor says of one of its jobs. `unknown`: it knows no such job, or not any more. */
 export type JobState = 'running' | 'finished' | 'failed' | 'unknown';
 
+/** How a system behaved in one respect, when it was put to the test with people who do not exist. */
+export interface Rehearsal {
+  /** What was tested, as a code: `unknown_person`. */
+  readonly check: string;
+  /** `open`: it could not be seen from here. */
+  readonly result: 'kept' | 'violated' | 'open';
+  /** What was seen, in a sentence; nothing that the system wrote. */
+  readonly detail: string;
+}
+
+/** What a connection's calls need of the network beyond the egress list. */
+export interface NetworkRules {
+  /** True to call no private, loopback, link-local or otherwise internal address, whatever a name resolves to. */
+  readonly refusesPrivate: boolean;
+  /** Mutual TLS: PEM texts. `ca` signs the server's certificate, where that is not a public authority. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string };
+}
+
 /** A connector bound to one configured connection. */
 export interface Connection {
   /** Sees that the credentials work, with the cheapest harmless call. Throws `CONNECTION_AUTH` and the other vendor failures. */
@@ -218,6 +239,11 @@ export interface Connection {
   readonly readCallback?: (callback: Callback) => { readonly jobs: readonly string[] };
   /** Asks for the state of one of the vendor's jobs, for the reconciliation. Reads only. Absent where the vendor has no jobs. */
   readonly jobState?: (context: ConnectorContext, job: string) => Promise<JobState>;
+  /**
+   * Puts the system to the test with people who do not exist: whether it keeps what it was declared to do. Takes up to about a minute. Absent where the
+   * vendor is known and the conformance suite has tested the connector already.
+   */
+  readonly rehearse?: (context: ConnectorContext) => Promise<readonly Rehearsal[]>;
 }
 
 /** A vendor's connector: its configuration's schema, its capabilities, and how to bind it to a configured connection. */
@@ -226,9 +252,13 @@ export interface Connector<Config = unknown> {
   readonly name: string;
   readonly title: string;
   readonly config: z.ZodType<Config>;
+  /** True where a permission that is missing would only show as silence later: its connections are checked when a worker starts. */
+  readonly checksAtStart?: true;
   readonly capabilities: (config: Config) => Capabilities;
   /** The only origins (`https://api.stripe.com`) that this connection may call. */
   readonly egress: (config: Config) => readonly string[];
+  /** What else holds for its calls; nothing where absent. */
+  readonly network?: (config: Config) => NetworkRules;
   /** What of a configuration is allowed and leaves data behind, as sentences for its author: a scope that is left out. None where absent. */
   readonly findings?: (config: Config) => readonly string[];
   readonly connect: (config: Config) => Connection;

@@ -1,5 +1,9 @@
+import { lookup as systemLookup, type LookupAddress, type LookupAllOptions } from 'node:dns';
+import { isIP, type LookupFunction } from 'node:net';
 import { Agent, fetch as undiciFetch, type RequestInit as UndiciRequestInit } from 'undici';
-import { Failure } from '../platform/failure.ts';
+import { Failure, isFailure } from '../platform/failure.ts';
+import type { NetworkRules } from './connector.ts';
+import { isInternalAddress } from './internal-address.ts';
 
 /** The largest answer that is read, in bytes: a vendor's page of 1,000 records stays well under it. */
 const bodyBytesMax = 8 * 1024 * 1024;
@@ -14,12 +18,14 @@ export interface GuardOptions {
   readonly signal: AbortSignal;
   /** Waits for a place in the connection's rate limit, or throws `VENDOR_RATE_LIMITED`. */
   readonly acquire: () => Promise<void>;
+  /** What else holds for the connection's calls; nothing when absent. One object for each connection: its sockets are kept by it. */
+  readonly network?: NetworkRules;
   /** Carries the call; the network when absent. */
   readonly transport?: Transport;
 }
 
 /** Carries one call to a vendor and answers as soon as the head of its answer is there; follows no redirect. */
-export type Transport = (url: URL, init: UndiciRequestInit) => Promise<TransportAnswer>;
+export type Transport = (url: URL, init: UndiciRequestInit, network?: NetworkRules) => Promise<TransportAnswer>;
 
 /** What a call was answered with. */
 export interface TransportAnswer {
@@ -29,14 +35,69 @@ export interface TransportAnswer {
   readonly body: ReadableStream<Uint8Array> | null;
 }
 
-/** One pool for all connections of a process: keep-alive saves a TLS handshake per call. */
-const agent = new Agent({ keepAliveTimeout: 30_000, connections: 64 });
+/** One pool for all connections without rules of their own: keep-alive saves a TLS handshake per call. */
+const sharedAgent = new Agent({ keepAliveTimeout: 30_000, connections: 64 });
+
+/** Resolves names for a connection; the system's resolver unless a test stands in for it. */
+export type ResolveAddresses = (hostname: string, options: LookupAllOptions, callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void) => void;
+
+/**
+ * Makes what carries calls over the network. Where a connection refuses internal addresses, the addresses that a name has are checked as the socket
+ * connects to them, so that a name which resolves otherwise a moment later (DNS rebinding) leads nowhere else; one internal address among them is
+ * enough to refuse them all.
+ */
+export function createNetworkTransport(resolve: ResolveAddresses = systemLookup): Transport {
+  const agents = new WeakMap<NetworkRules, Agent>();
+  const agentOf = (network: NetworkRules): Agent => {
+    const known = agents.get(network);
+    if (known !== undefined) return known;
+    const made = new Agent({
+      keepAliveTimeout: 30_000,
+      connections: 64,
+      connect: { ...network.tls, ...(network.refusesPrivate ? { lookup: publicAddressesOnly(resolve) } : {}) },
+    });
+    agents.set(network, made);
+    return made;
+  };
+  return async (url, init, network) => {
+    // An address that is written out is not resolved, so nothing else would look at it.
+    const host = url.hostname.replaceAll(/^\[|\]$/gu, '');
+    if (network?.refusesPrivate === true && isIP(host) !== 0 && isInternalAddress(host)) throw internalAddress();
+    const answer = await undiciFetch(url, { ...init, dispatcher: network === undefined ? sharedAgent : agentOf(network) });
+    return { status: answer.status, statusText: answer.statusText, headers: answer.headers, body: answer.body as ReadableStream<Uint8Array> | null };
+  };
+}
 
 /** The network. */
-export const networkTransport: Transport = async (url, init) => {
-  const answer = await undiciFetch(url, { ...init, dispatcher: agent });
-  return { status: answer.status, statusText: answer.statusText, headers: answer.headers, body: answer.body as ReadableStream<Uint8Array> | null };
-};
+export const networkTransport: Transport = createNetworkTransport();
+
+const internalAddress = (): Failure =>
+  new Failure('EGRESS_FORBIDDEN', 'The host has an internal address; a connection to a system on a private network must say allow_private_network: true');
+
+/**
+ * The look-up that a socket connects by: it gives the socket exactly the addresses that were checked, and fails with `EGRESS_FORBIDDEN` where one of
+ * them is internal.
+ */
+export function publicAddressesOnly(resolve: ResolveAddresses): LookupFunction {
+  return (hostname, options, callback) => {
+    resolve(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error !== null) {
+        callback(error, '');
+        return;
+      }
+      const [first] = addresses;
+      if (first === undefined || addresses.some(({ address }) => isInternalAddress(address))) callback(internalAddress(), '');
+      else if (options.all === true) callback(null, addresses);
+      else callback(null, first.address, first.family);
+    });
+  };
+}
+
+/** What the guard itself threw, however deep the network has wrapped it. */
+function failureIn(error: unknown): Failure | undefined {
+  for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth += 1) if (isFailure(at)) return at;
+  return undefined;
+}
 
 /**
  * Makes the `fetch` that a connector is given. It never follows a redirect, since following one could delete somebody else's data
@@ -52,14 +113,15 @@ export function createGuardedFetch(options: GuardOptions): typeof globalThis.fet
     const timeout = AbortSignal.timeout(options.timeoutMs);
     const signals = [timeout, options.signal, ...(init?.signal === null || init?.signal === undefined ? [] : [init.signal])];
     try {
-      const answer = await transport(url, { ...(init as unknown as UndiciRequestInit), redirect: 'manual', signal: AbortSignal.any(signals) });
+      const answer = await transport(url, { ...(init as unknown as UndiciRequestInit), redirect: 'manual', signal: AbortSignal.any(signals) }, options.network);
       const body = await readBounded(answer.body);
       const empty = answer.status === 204 || answer.status === 205 || answer.status === 304;
       const response = new Response(empty ? null : body, { status: answer.status, statusText: answer.statusText, headers: [...answer.headers] });
       Object.defineProperty(response, 'url', { value: url.href });
       return response;
     } catch (error) {
-      if (error instanceof Failure) throw error;
+      const failure = failureIn(error);
+      if (failure !== undefined) throw failure;
       if (timeout.aborted) throw new Failure('VENDOR_TIMEOUT', `The vendor did not answer within ${options.timeoutMs} ms`);
       throw new Failure('VENDOR_UNAVAILABLE', 'The connection to the vendor failed', { cause: error });
     }

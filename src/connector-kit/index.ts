@@ -14,12 +14,14 @@ export type {
   Json,
   Located,
   LocateResult,
+  NetworkRules,
+  Rehearsal,
   RequestFacts,
   StoredWorkItem,
   WaitReason,
   WorkItem,
   Worklist,
 } from './connector.ts';
-export { createGuardedFetch, networkTransport, type GuardOptions, type Transport, type TransportAnswer } from './guarded-fetch.ts';
+export { createGuardedFetch, createNetworkTransport, networkTransport, type GuardOptions, type ResolveAddresses, type Transport, type TransportAnswer } from './guarded-fetch.ts';
 export { parseRetryAfter, vendorFailure } from './vendor-failure.ts';
 export { Failure } from '../platform/failure.ts';
