@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { declarationSchema } from '../src/connectors/http/declaration.ts';
 import { errorTable } from '../src/contract/errors.ts';
 import { requestLife, taskLife, type Life } from '../src/contract/life.ts';
 import { laws } from '../src/modules/requests/index.ts';
@@ -128,6 +129,7 @@ const outputs: Readonly<Record<string, () => string>> = {
   'src/connectors/registry.ts': connectorRegistry,
   'docs/reference/config.md': configReference,
   'docs/reference/quittance.schema.json': () => `${JSON.stringify(z.toJSONSchema(documentSchema, { io: 'input' }), null, 2)}\n`,
+  'docs/reference/purge-contract.schema.json': () => `${JSON.stringify(z.toJSONSchema(declarationSchema, { io: 'input', reused: 'ref' }), null, 2)}\n`,
   'docs/reference/errors.md': errorReference,
   'docs/reference/life.md': lifeReference,
   'docs/reference/laws.md': lawReference,

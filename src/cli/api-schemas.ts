@@ -91,6 +91,9 @@ export const connectionListSchema = z.object({
   ),
 });
 
+/** How a declared system behaved when it was put to the test. */
+export const rehearsalSchema = z.object({ name: z.string(), checks: z.array(z.object({ check: z.string(), result: z.enum(['kept', 'violated', 'open']), detail: z.string() })) });
+
 /** What a verification of the audit log found. */
 export const auditResultSchema = z.object({
   ok: z.boolean(),

@@ -41,6 +41,7 @@ export const errorTable = {
   UNAUTHORIZED: { status: 401, retry: 'never', title: 'Authentication is required' },
   UNSUPPORTED: { status: 409, retry: 'operator', title: 'The system cannot do this' },
   VALIDATION_FAILED: { status: 400, retry: 'never', title: 'A field is not valid' },
+  VENDOR_INCONSISTENT: { status: 502, retry: 'operator', title: 'The vendor answered the same request in two ways that exclude each other' },
   VENDOR_JOB_FAILED: { status: 502, retry: 'operator', title: 'The vendor did not finish the work that it had accepted' },
   VENDOR_MALFORMED: { status: 502, retry: 'later', title: 'The vendor answered with something that cannot be read' },
   VENDOR_RATE_LIMITED: { status: 503, retry: 'later', title: 'The vendor asked to slow down' },

@@ -1,4 +1,6 @@
+import { startGenesys } from './genesys/index.ts';
 import { startMailInbox, type MailInbox } from './mail/index.ts';
+import { startPurge } from './purge/index.ts';
 import { startSegment } from './segment/index.ts';
 import type { Simulator } from './simulator.ts';
 import { startStripe } from './stripe/index.ts';
@@ -13,6 +15,9 @@ export interface SandboxPorts {
   readonly stripe?: number;
   readonly twilio?: number;
   readonly segment?: number;
+  readonly genesys?: number;
+  /** An in-house service that implements the purge contract. */
+  readonly purge?: number;
   /** The inbox's HTTP view. */
   readonly mail?: number;
   readonly smtp?: number;
@@ -23,6 +28,8 @@ export interface Sandbox {
   readonly stripe: Simulator;
   readonly twilio: Simulator;
   readonly segment: Simulator;
+  readonly genesys: Simulator;
+  readonly purge: Simulator;
   readonly mail: MailInbox;
   readonly close: () => Promise<void>;
 }
@@ -45,9 +52,11 @@ export async function startSandbox(options: { ports?: SandboxPorts } = {}): Prom
     const stripe = await keep(startStripe(portOf(ports.stripe)));
     const twilio = await keep(startTwilio(portOf(ports.twilio)));
     const segment = await keep(startSegment(portOf(ports.segment)));
+    const genesys = await keep(startGenesys(portOf(ports.genesys)));
+    const purge = await keep(startPurge(portOf(ports.purge)));
     const mailPorts = { ...portOf(ports.smtp), ...(ports.mail === undefined ? {} : { httpPort: ports.mail }) };
     const mail = await keep(startMailInbox(mailPorts));
-    return { stripe, twilio, segment, mail, close };
+    return { stripe, twilio, segment, genesys, purge, mail, close };
   } catch (error) {
     await close();
     throw error;

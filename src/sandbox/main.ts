@@ -1,30 +1,33 @@
 import { parseArgs } from 'node:util';
+import { plantCrmPeople, startCrms, type CrmPorts, type Crms } from './crms.ts';
 import { examplePeople, plantExamplePeople, startSandbox, type Sandbox, type SandboxPorts } from './index.ts';
+import { purgeCredentials } from './purge/index.ts';
 import { defaultAccount } from './twilio/index.ts';
 
-/** Fixed, so that a configuration file can name them. */
-const DEFAULT_PORTS: Required<SandboxPorts> = { stripe: 4101, twilio: 4102, segment: 4103, mail: 4104, smtp: 4125 };
+type Ports = Required<SandboxPorts & CrmPorts>;
 
-const USAGE = `Usage: npm run sandbox -- [--stripe PORT] [--twilio PORT] [--segment PORT] [--mail PORT] [--smtp PORT]
+/** Fixed, so that a configuration file can name them. */
+const DEFAULT_PORTS: Ports = { stripe: 4101, twilio: 4102, segment: 4103, genesys: 4105, purge: 4106, hubspot: 4107, salesforce: 4108, zendesk: 4109, intercom: 4110, mail: 4104, smtp: 4125 };
+const NAMES = Object.keys(DEFAULT_PORTS) as (keyof Ports)[];
+
+const USAGE = `Usage: npm run sandbox -- ${NAMES.map((name) => `[--${name} PORT]`).join(' ')}
 
 Starts the vendor simulators and the mail inbox on 127.0.0.1 and plants the example people.
 Example: npm run sandbox -- --stripe 5101
 `;
 
-function readPorts(): Required<SandboxPorts> | 'help' {
-  const option = { type: 'string' } as const;
-  const { values } = parseArgs({
-    options: { stripe: option, twilio: option, segment: option, mail: option, smtp: option, help: { type: 'boolean', short: 'h' } },
-  });
-  if (values.help === true) return 'help';
-  const portOf = (name: keyof SandboxPorts): number => {
+function readPorts(): Ports | 'help' {
+  const flags = Object.fromEntries(NAMES.map((name) => [name, { type: 'string' as const }]));
+  const values: Readonly<Record<string, unknown>> = parseArgs({ options: { ...flags, help: { type: 'boolean', short: 'h' } } }).values;
+  if (values['help'] === true) return 'help';
+  const portOf = (name: keyof Ports): number => {
     const text = values[name];
-    if (text === undefined) return DEFAULT_PORTS[name];
+    if (typeof text !== 'string') return DEFAULT_PORTS[name];
     const port = Number(text);
     if (!/^\d+$/u.test(text) || port > 65_535) throw new Error(`--${name} must be a port number from 0 to 65535`);
     return port;
   };
-  return { stripe: portOf('stripe'), twilio: portOf('twilio'), segment: portOf('segment'), mail: portOf('mail'), smtp: portOf('smtp') };
+  return Object.fromEntries(NAMES.map((name) => [name, portOf(name)])) as unknown as Ports;
 }
 
 const table = (lines: readonly (readonly string[])[]): string => {
@@ -32,12 +35,18 @@ const table = (lines: readonly (readonly string[])[]): string => {
   return lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n');
 };
 
-function describeSandbox(sandbox: Sandbox): string {
+function describeSandbox(sandbox: Sandbox, crms: Crms): string {
   const rows = [
     ['Part', 'URL', 'Credential'],
     ['Stripe', sandbox.stripe.url, 'sk_test_sandbox (any sk_test_ or rk_test_ key)'],
     ['Twilio', sandbox.twilio.url, `${defaultAccount.accountSid} : ${defaultAccount.authToken}`],
     ['Segment', sandbox.segment.url, 'any token; space spa_sandbox'],
+    ['Genesys', sandbox.genesys.url, 'sandbox-client : sandbox-client-secret'],
+    ['Purge contract', sandbox.purge.url, `Bearer ${purgeCredentials.token}`],
+    ['HubSpot', crms.hubspot.url, 'any token'],
+    ['Salesforce', crms.salesforce.url, 'client : secret'],
+    ['Zendesk', crms.zendesk.url, 'any API token'],
+    ['Intercom', crms.intercom.url, 'any token'],
     ['Mail (read)', sandbox.mail.url, '-'],
     ['Mail (SMTP)', sandbox.mail.smtpUrl, '-'],
   ];
@@ -46,7 +55,7 @@ function describeSandbox(sandbox: Sandbox): string {
 }
 
 async function main(): Promise<void> {
-  let ports: Required<SandboxPorts> | 'help';
+  let ports: Ports | 'help';
   try {
     ports = readPorts();
   } catch (error) {
@@ -59,18 +68,23 @@ async function main(): Promise<void> {
     console.log(USAGE);
     return;
   }
-  let sandbox: Sandbox;
+  let sandbox: Sandbox | undefined;
+  let crms: Crms;
   try {
     sandbox = await startSandbox({ ports });
+    crms = await startCrms(ports);
   } catch (error) {
+    await sandbox?.close();
     const { code, port } = error as { code?: string; port?: number };
     console.error(code === 'EADDRINUSE' ? `Port ${port} is taken; choose another with the flags below.\n${USAGE}` : error);
     process.exitCode = 1;
     return;
   }
   plantExamplePeople(sandbox);
-  console.log(describeSandbox(sandbox));
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void sandbox.close());
+  plantCrmPeople(crms);
+  console.log(describeSandbox(sandbox, crms));
+  const parts = [sandbox, crms];
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void Promise.all(parts.map(async (each) => each.close())));
 }
 
 await main();

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { createGuardedFetch, type Capabilities, type Connection, type Connector, type ConnectorContext, type Transport } from '../../connector-kit/index.ts';
+import { createGuardedFetch, type Capabilities, type Connection, type Connector, type ConnectorContext, type Rehearsal, type Transport } from '../../connector-kit/index.ts';
 import type { AuditEntry } from '../../contract/audit-entry.ts';
 import type { TaskId } from '../../contract/ids.ts';
 import { isoTime, type Clock } from '../../platform/clock.ts';
@@ -8,6 +8,7 @@ import { resolveSecrets, type SecretSources } from '../../platform/config/load.t
 import { tablesOf, type Database, type Tx } from '../../platform/db/database.ts';
 import { takePlace } from '../../platform/db/rate-limit.ts';
 import { Failure } from '../../platform/failure.ts';
+import type { Log } from '../../platform/log.ts';
 import * as store from './store.ts';
 import type { ConnectionTables } from './tables.ts';
 
@@ -20,6 +21,7 @@ export interface ConfiguredConnection {
   readonly after: readonly string[];
   readonly capabilities: Capabilities;
   readonly egress: readonly string[];
+  readonly checksAtStart: boolean;
   readonly concurrency: number;
   readonly callsPerSecond: number;
   /** A task not settled by then after its dispatch goes to a person. */
@@ -58,6 +60,8 @@ export interface Connections {
   readonly noteFailure: (tx: Tx, name: string) => Promise<void>;
   readonly status: () => Promise<readonly ConnectionStatus[]>;
   readonly check: (name: string) => Promise<void>;
+  /** Puts the system to the test with people who do not exist; undefined where its connector has no such test. Fails with `NOT_FOUND`. */
+  readonly rehearse: (name: string) => Promise<readonly Rehearsal[] | undefined>;
   readonly suspend: (name: string, operator: string) => Promise<void>;
   readonly resume: (name: string, operator: string) => Promise<void>;
 }
@@ -154,6 +158,11 @@ export async function createConnections(deps: ConnectionsDeps, config: Readonly<
       const signal = AbortSignal.timeout(60_000);
       await connection.connection.check(connection.context({ signal, stepEndsAt: deps.clock.now() + 60_000 }));
     },
+    rehearse: async (name) => {
+      const connection = get(name);
+      const signal = AbortSignal.timeout(90_000);
+      return connection.connection.rehearse?.(connection.context({ signal, stepEndsAt: deps.clock.now() + 60_000 }));
+    },
     suspend: (name, operator) => setSuspended(name, 'by_operator', operator),
     resume: (name, operator) => setSuspended(name, null, operator),
   };
@@ -163,11 +172,27 @@ const commonKeys = ['connector', 'after', 'action', 'concurrency', 'calls_per_se
 
 /**
  * Refuses what `createConnections` would refuse, without a database and without a call: for who checks a configuration before a start.
- * Fails with `CONFIG_INVALID`.
+ * Answers what is allowed and leaves data behind, as sentences that name the place. Fails with `CONFIG_INVALID`.
  */
-export function checkConnections(deps: Pick<ConnectionsDeps, 'connectors' | 'secrets'>, config: Readonly<Record<string, ConnectionConfig>>): void {
-  for (const [name, each] of Object.entries(config)) readConfig(deps, name, each);
+export function checkConnections(deps: Pick<ConnectionsDeps, 'connectors' | 'secrets'>, config: Readonly<Record<string, ConnectionConfig>>): readonly string[] {
+  const findings = Object.entries(config).flatMap(([name, each]) => {
+    const { connector, parsed } = readConfig(deps, name, each);
+    return (connector.findings?.(parsed) ?? []).map((finding) => `/connections/${name}: ${finding}`);
+  });
   refuseBadOrder(new Map(Object.entries(config)));
+  return findings;
+}
+
+/**
+ * Checks, in the background of a start, the connections of connectors whose missing permissions would only show as silence later. What is wrong is
+ * logged in plain words and keeps nothing from starting: a vendor that is down is not a mistake of ours.
+ */
+export async function checkAtStart(connections: Connections, log: Log): Promise<void> {
+  for (const each of connections.all.filter(({ checksAtStart }) => checksAtStart)) {
+    await connections.check(each.name).catch((error: unknown) => {
+      log.error({ system: each.name, err: error }, 'a connection does not work as it is configured');
+    });
+  }
 }
 
 /** Finds a connection's connector and parses what it wants. */
@@ -190,14 +215,14 @@ function readConfig(deps: Pick<ConnectionsDeps, 'connectors' | 'secrets'>, name:
   return { connector, parsed: parsed.data, capabilities };
 }
 
-/** Settings with such names hold secrets, in every connector. */
+/** Settings with such names hold secrets, in every connector; what a template fills in later, such as an idempotency key, is none yet. */
 const secretName = /(?:^|_)(?:key|token|secret|password)$/u;
 
 /** Refuses secrets that are written out: the configuration is kept where many can read it. */
 function refuseWrittenSecrets(value: unknown, at: string): void {
   if (typeof value !== 'object' || value === null) return;
   for (const [name, each] of Object.entries(value)) {
-    if (typeof each === 'string' && secretName.test(name) && !/^\$\{(?:env|file):[^}]+\}$/u.test(each)) {
+    if (typeof each === 'string' && secretName.test(name) && !/^(?:\$\{(?:env|file):[^}]+\}|\{\{[^{}]+\}\})$/u.test(each)) {
       throw new Failure('CONFIG_INVALID', `${at}/${name}: must be a reference, \${env:NAME} or \${file:/path}; secrets are not written into the configuration`);
     }
     refuseWrittenSecrets(each, `${at}/${name}`);
@@ -207,6 +232,7 @@ function refuseWrittenSecrets(value: unknown, at: string): void {
 function bind(deps: ConnectionsDeps, name: string, config: ConnectionConfig): ConfiguredConnection {
   const { connector, parsed, capabilities } = readConfig(deps, name, config);
   const egress = connector.egress(parsed);
+  const network = connector.network?.(parsed);
   const callsPerSecond = config.calls_per_second ?? capabilities.limits.callsPerSecond;
   const limit = { perSecond: callsPerSecond, burst: Math.max(1, Math.min(capabilities.limits.burst, Math.ceil(callsPerSecond))) };
   const concurrency = config.concurrency ?? capabilities.limits.concurrency;
@@ -222,6 +248,7 @@ function bind(deps: ConnectionsDeps, name: string, config: ConnectionConfig): Co
     after: config.after,
     capabilities,
     egress,
+    checksAtStart: connector.checksAtStart === true,
     concurrency,
     callsPerSecond,
     windowMs: config.window_hours === undefined ? Math.max(deps.windowHours * hourMs, capabilities.latencyMs.worst) : config.window_hours * hourMs,
@@ -234,6 +261,7 @@ function bind(deps: ConnectionsDeps, name: string, config: ConnectionConfig): Co
         egress,
         timeoutMs: config.timeout_seconds * 1000,
         signal,
+        ...(network === undefined ? {} : { network }),
         ...(deps.transport === undefined ? {} : { transport: deps.transport }),
         acquire: async () => {
           const decision = await takePlace(deps.database, `connection:${name}`, limit, patienceMs);

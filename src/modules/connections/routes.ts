@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Failure } from '../../platform/failure.ts';
 import type { HttpServer } from '../../platform/http/server.ts';
 import type { Authenticate } from '../access/index.ts';
 import type { Connections } from './connections.ts';
@@ -14,6 +15,8 @@ const statusSchema = z.object({
   egress: z.array(z.string()),
 });
 
+const rehearsalSchema = z.object({ check: z.string(), result: z.enum(['kept', 'violated', 'open']), detail: z.string() });
+
 /** Registers the routes by which operators see, check, suspend and resume connections. */
 export function registerConnectionRoutes(app: HttpServer, deps: { readonly connections: Connections; readonly authenticate: Authenticate }): void {
   const security = [{ apiKey: [] }];
@@ -24,6 +27,26 @@ export function registerConnectionRoutes(app: HttpServer, deps: { readonly conne
     async (request) => {
       deps.authenticate(request);
       return { items: (await deps.connections.status()).map((each) => ({ ...each, egress: [...each.egress] })) };
+    },
+  );
+  app.post(
+    '/v1/connections/:name/rehearsal',
+    {
+      schema: {
+        summary: 'Put a declared system to the test with people who do not exist; takes up to about a minute',
+        tags: ['connections'],
+        security,
+        params,
+        body: z.strictObject({}).nullish(),
+        response: { 200: z.object({ name: z.string(), checks: z.array(rehearsalSchema) }) },
+      },
+    },
+    async (request) => {
+      deps.authenticate(request);
+      const { name } = request.params;
+      const checks = await deps.connections.rehearse(name);
+      if (checks === undefined) throw new Failure('UNSUPPORTED', 'The connector of this connection has no test of its own');
+      return { name, checks: [...checks] };
     },
   );
   const actions: Record<string, { summary: string; run: (name: string, operator: string) => Promise<void> }> = {

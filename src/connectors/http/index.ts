@@ -1,0 +1,107 @@
+import { Failure, type Capabilities, type Connection, type Connector, type ConnectorContext, type ExportedRecord, type JobState } from '../../connector-kit/index.ts';
+import type { Identifier, IdentifierKind } from '../../contract/identifiers.ts';
+import { createAuthenticate } from './authenticate.ts';
+import { createSend, firstFit, unexpected } from './call.ts';
+import { httpConfigSchema } from './config.ts';
+import { confirmAbsence } from './confirm-absence.ts';
+import type { Declaration, EraseStep } from './declaration.ts';
+import { erasePerson } from './erase-person.ts';
+import { locatePerson } from './locate-person.ts';
+import { mainLookUps, readPages, recordId, type System } from './look-up.ts';
+import { nobody } from './nobody.ts';
+import { refuseSeveralPeople } from './other-people.ts';
+import { readCallback } from './read-callback.ts';
+import { rehearse } from './rehearse.ts';
+import { renderRequest } from './render-request.ts';
+import { placeholdersOf } from './template.ts';
+
+/** Any system without a connector of its own, by a purge contract that its connection declares: see `docs/guides/purge-contracts.md`. */
+export const httpConnector: Connector<Declaration> = {
+  name: 'http',
+  title: 'Purge contract',
+  config: httpConfigSchema,
+  capabilities: (config): Capabilities => ({
+    erases: kindsOf(config),
+    locates: kindsOf(config).filter((kind) => mainLookUps(config.locate, kind).length > 0),
+    actions: ['erase'],
+    isIdentityMap: config.identity_map,
+    ...(config.sequential ? { isSequential: true } : {}),
+    latencyMs: { typical: config.latency.typical_seconds * 1000, worst: config.latency.worst_seconds * 1000 },
+    sanitization: config.sanitization,
+    limits: { concurrency: config.limits.concurrency, callsPerSecond: config.limits.calls_per_second, burst: config.limits.burst },
+  }),
+  egress: ({ base_url: baseUrl, auth }) => [...new Set([baseUrl, ...(auth.scheme === 'oauth2' ? [auth.token_url] : [])].map((url) => new URL(url).origin))],
+  network: (config) => ({
+    refusesPrivate: !config.allow_private_network,
+    ...(config.tls === undefined ? {} : { tls: { cert: config.tls.certificate, key: config.tls.client_key, ...(config.tls.authority === undefined ? {} : { ca: config.tls.authority }) } }),
+  }),
+  findings: (config) => (confirmsByWordOnly(config) ? ['its erasures cannot be read back: they will be attested by the system and not verified'] : []),
+  connect,
+};
+
+const kindsOf = (declaration: Declaration): readonly IdentifierKind[] => Object.keys(declaration.identifiers) as IdentifierKind[];
+const confirmsByWordOnly = ({ confirm, locate }: Declaration): boolean => confirm?.by === 'attestation' || (confirm === undefined && locate.length === 0);
+
+function connect(declaration: Declaration): Connection {
+  const system: System = { declaration, send: createSend(createAuthenticate(declaration.auth), declaration.failures) };
+  const { callback } = declaration;
+  const polled = polledByJobAlone(declaration);
+  return {
+    check: async (context) => check(context, system),
+    locate: async (context, known) => locatePerson(context, system, known),
+    erase: async (context) => erasePerson(context, system),
+    confirm: async (context) => confirmAbsence(context, system),
+    ...(declaration.access.length === 0 ? {} : { export: (context: ConnectorContext, identifier: Identifier) => exportRecords(context, system, identifier) }),
+    ...(callback === undefined ? {} : { readCallback: (incoming) => readCallback(callback, incoming) }),
+    ...(polled === undefined ? {} : { jobState: async (context, job) => jobState(context, system, polled, job) }),
+    rehearse: async (context) => rehearse(context, system),
+  };
+}
+
+async function check(context: ConnectorContext, system: System): Promise<void> {
+  const { check: declared, base_url: baseUrl, locate } = system.declaration;
+  if (declared === undefined) {
+    const identifier = kindsOf(system.declaration).flatMap((kind) => (mainLookUps(locate, kind).length > 0 ? [nobody(kind, 'connection-check')] : []))[0];
+    if (identifier !== undefined) await locatePerson(context, system, [identifier]);
+    return;
+  }
+  const answer = await system.send(context, renderRequest(baseUrl, declared.request, {}));
+  if (firstFit([declared.works], answer) !== undefined) return;
+  // Some systems greet a stranger with 200.
+  if (answer.status >= 200 && answer.status < 300) throw new Failure('CONNECTION_AUTH', `The system answered the check with ${answer.status}, and not as it does with working credentials`);
+  throw unexpected(answer, context.now());
+}
+
+async function* exportRecords(context: ConnectorContext, system: System, identifier: Identifier): AsyncGenerator<ExportedRecord> {
+  const { access } = system.declaration;
+  await refuseSeveralPeople(context, system, identifier);
+  for (const lookUp of mainLookUps(access, identifier.kind)) {
+    const nested = access.filter((each) => each.of === lookUp.type);
+    for await (const { records } of readPages(context, system, lookUp, { identifier })) {
+      for (const data of records) {
+        yield { type: lookUp.type, data };
+        for (const each of nested) {
+          for await (const inner of readPages(context, system, each, { identifier, parent: recordId(lookUp, data) })) for (const one of inner.records) yield { type: each.type, data: one };
+        }
+      }
+    }
+  }
+}
+
+type Polled = NonNullable<EraseStep['poll']>;
+
+/** The one poll of a declaration, where its job's id is all that it needs. */
+function polledByJobAlone(declaration: Declaration): Polled | undefined {
+  const [poll, another] = declaration.erase.flatMap((step) => step.poll ?? []);
+  if (poll === undefined || another !== undefined) return undefined;
+  return placeholdersOf(JSON.stringify(poll.request)).every(({ name }) => name === 'vendor_job') ? poll : undefined;
+}
+
+async function jobState(context: ConnectorContext, system: System, poll: Polled, job: string): Promise<JobState> {
+  const answer = await system.send(context, renderRequest(system.declaration.base_url, poll.request, { vendor_job: job }));
+  const rule = firstFit(poll.answers, answer);
+  if (rule === undefined) throw unexpected(answer, context.now());
+  if (rule.is === 'unknown_job') return 'unknown';
+  if (rule.is === 'pending' || (rule.is === 'failure' && rule.retry === 'later')) return 'running';
+  return rule.is === 'failure' ? 'failed' : 'finished';
+}
