@@ -33,7 +33,7 @@ export function configText(vendors: Pick<Vendors, 'stripe' | 'twilio'>): string 
     version: 1,
     controller: { name: 'Example Company', contact: 'privacy@example.com' },
     access: { api_keys: [{ name: 'bench', key: '${env:API_KEY}' }] },
-    sources: { crm: { scheme: 'standard-webhooks', secret: '${env:CRM_SECRET}', subject_verified: true, jurisdiction: 'DE', rate_limit_per_minute: 1_000_000 } },
+    sources: { crm: { scheme: 'standard-webhooks', secret: '${env:CRM_SECRET}', verify: 'source', jurisdiction: 'DE', rate_limit_per_minute: 1_000_000 } },
     connections: {
       stripe: { connector: 'stripe', ...stripe, api_key: '${env:STRIPE_KEY}', ...open },
       twilio: { connector: 'twilio', ...twilio, auth: { auth_token: '${env:TWILIO_TOKEN}' }, ...open },

@@ -1,15 +1,15 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { networkTransport, type Transport } from './connector-kit/index.ts';
 import { connectors } from './connectors/registry.ts';
 import type { Identifier, IdentifierKind } from './contract/identifiers.ts';
 import type { RequestId, TaskId } from './contract/ids.ts';
 import { createAuthenticate, guardRoutes, type ApiKey } from './modules/access/index.ts';
 import { auditVerify, createAudit, type Audit, type AuditAlert } from './modules/audit/index.ts';
-import { checkConnections, createConnections, registerConnectionRoutes, type Connections } from './modules/connections/index.ts';
+import { checkAtStart, checkConnections, createConnections, registerConnectionRoutes, type Connections } from './modules/connections/index.ts';
 import {
+  createFailedProofs,
   createMapping,
   createMasterKeyRotation,
+  createProofVerification,
   createSuppressionLedger,
   createVault,
   createVaultWipe,
@@ -22,37 +22,52 @@ import {
   type Mapping,
   type SuppressionLedger,
 } from './modules/identity/index.ts';
-import { createAcceptRequest, createReplaySweep, createSources, createVerifySubject, registerIntakeRoutes, replaySweep } from './modules/intake/index.ts';
-import { checkMailConfig, codeOccasion, createMailer, createNotificationSender, createNotify, notificationSend, notificationSweep } from './modules/notifications/index.ts';
 import {
+  checkVerifyConfig,
+  createAcceptRequest,
+  createAskAboutProof,
+  createIntakePressure,
+  createProofService,
+  createProofSweep,
+  createReplaySweep,
+  createSources,
+  createVerifySubject,
+  proofAsk,
+  proofSweep,
+  registerIntakeRoutes,
+  replaySweep,
+} from './modules/intake/index.ts';
+import { codeOccasion, createMailer, createNotificationSender, createNotify, createOfficerHooks, createSmsCodeJudge, createTexter, notificationSend, notificationSweep } from './modules/notifications/index.ts';
+import {
+  type BoundaryName,
   createAdvanceRequest,
   createNoticeFacts,
   createRunTask,
   freeLeases,
+  lookAtJob,
+  type OrchestrationDeps,
+  type OrchestrationTables,
+  type Reconciled,
+  reconcileVendorJobs,
   registerOrchestrationRoutes,
   resumeAfterKey,
   sweep,
   sweepDue,
-  taskRun,
-  wakeConnection,
-  type BoundaryName,
-  type OrchestrationDeps,
-  type OrchestrationTables,
   type Swept,
+  taskRun,
+  vendorJobLook,
+  vendorJobsReconcile,
+  wakeConnection,
 } from './modules/orchestration/index.ts';
-import { checkLaw, createOpenRequest, createRequestActions, registerRequestRoutes, requestAdvance, wakeUnderWay, type RequestTables } from './modules/requests/index.ts';
+import { checkLaw, createOpenRequest, createRequestActions, findRequest, registerRequestRoutes, requestAdvance, wakeUnderWay, type RequestTables } from './modules/requests/index.ts';
 import { isoTime, systemClock, type Clock } from './platform/clock.ts';
 import type { ConfigDocument } from './platform/config/document.ts';
-import { processSecretSources, resolveSecret, type SecretSources } from './platform/config/load.ts';
+import { processSecretSources, resolveSecret, resolveSecrets, type SecretSources } from './platform/config/load.ts';
 import type { Settings } from './platform/config/settings.ts';
-import { ensureMasterKeyFile, readMasterKeyFile, readMasterKeys, type KeyProvider } from './platform/crypto/key-provider.ts';
+import { keyProviderOf, operatorKeyOf } from './platform/crypto/installation-keys.ts';
 import { createChangingKey, loadSystemKeys } from './platform/crypto/system-keys.ts';
-import { lockDataFolder } from './platform/db/data-folder.ts';
-import type { Database } from './platform/db/database.ts';
-import { openEmbedded } from './platform/db/embedded.ts';
 import { migrate } from './platform/db/migrate.ts';
-import { openPostgres } from './platform/db/postgres.ts';
-import { Failure } from './platform/failure.ts';
+import { openDatabases, type Databases } from './platform/db/open-databases.ts';
 import { registerHealthRoutes } from './platform/http/health.ts';
 import { createHttpServer, type HttpServer } from './platform/http/server.ts';
 import { startJobs } from './platform/jobs/jobs.ts';
@@ -106,6 +121,8 @@ export interface Quittance {
   readonly readIdentifier: (kind: IdentifierKind, text: string) => Identifier;
   /** Looks for everything due, at once; what the scheduler does every minute. */
   readonly sweep: () => Promise<Swept>;
+  /** Asks the vendors for their jobs now, as the schedule does every quarter of an hour. */
+  readonly reconcile: () => Promise<Reconciled>;
   /** Stops taking work, finishes or gives back what it holds, and closes the databases. */
   readonly stop: () => Promise<void>;
 }
@@ -114,70 +131,32 @@ export interface Quittance {
 const stopGraceMs = 30_000;
 const hourMs = 3_600_000;
 
-/** The two databases of a process. */
-export interface Databases {
-  readonly main: Database;
-  readonly audit: Database;
-  readonly close: () => Promise<void>;
-}
+/**
+ * Connections that wait to be taken. Node's 511 fill up when a thousand senders come at once to a server whose only thread is at the embedded
+ * database; the kernel then resets those who wait too long. It takes no more than it is set up for (net.core.somaxconn, 4,096 by default).
+ */
+const backlogMax = 4096;
 
 /** Listens on a socket. */
 async function listen(app: HttpServer, settings: Settings): Promise<string> {
-  await app.listen({ host: settings.host, port: settings.port });
+  await app.listen({ host: settings.host, port: settings.port, backlog: backlogMax });
   const address = app.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : settings.port;
   return `http://${settings.host}:${port}`;
 }
 
-async function openDatabases(settings: Settings, log: Log): Promise<Databases> {
-  const onError = (error: Error): void => log.warn({ err: error }, 'a database connection broke');
-  if (settings.databaseUrl !== undefined && settings.auditDatabaseUrl !== undefined) {
-    const main = openPostgres(settings.databaseUrl.reveal(), onError);
-    const audit = openPostgres(settings.auditDatabaseUrl.reveal(), onError);
-    return { main, audit, close: async () => void (await Promise.all([main.close(), audit.close()])) };
-  }
-  const unlock = lockDataFolder(settings.dataDir);
-  const main = await openEmbedded(join(settings.dataDir, 'main'));
-  const audit = await openEmbedded(join(settings.dataDir, 'audit'));
-  return {
-    main,
-    audit,
-    close: async () => {
-      await main.close();
-      await audit.close();
-      unlock();
-    },
-  };
-}
-
-/** The master keys. One is made, in the data folder, for a new embedded installation alone: to an old one a fresh key would be of no use. */
-function keyProviderOf(settings: Settings, isNew: boolean): KeyProvider {
-  if (settings.masterKey !== undefined) return readMasterKeys(settings.masterKey.reveal());
-  if (settings.masterKeyFile !== undefined) return readMasterKeyFile(settings.masterKeyFile);
-  if (settings.databaseUrl !== undefined) {
-    throw new Failure('CONFIG_INVALID', 'With PostgreSQL set QUITTANCE_MASTER_KEY or QUITTANCE_MASTER_KEY_FILE: all processes need the same key (`openssl rand -base64 32` makes one)');
-  }
-  const path = join(settings.dataDir, 'master.key');
-  if (isNew) ensureMasterKeyFile(path);
-  return readMasterKeyFile(path);
-}
-
-/** The operator key of an embedded server, in a file that only its owner can read; made at the first start. */
-function operatorKeyOf(settings: Settings, random: Random): Secret | undefined {
-  if (settings.databaseUrl !== undefined) return undefined;
-  const path = join(settings.dataDir, 'operator.key');
-  if (!existsSync(path)) writeFileSync(path, `${random.bytes(32).toString('base64url')}\n`, { mode: 0o600 });
-  return new Secret(readFileSync(path, 'utf8').trim());
-}
-
-/** Refuses a configuration that a start would refuse, without a database and without a call. Fails with `CONFIG_INVALID`. */
-export function checkConfig(config: ConfigDocument, secrets: SecretSources): void {
-  checkMailConfig(config);
+/** Refuses a configuration that a start would refuse, without a database and without a call, and answers what leaves data behind. Fails with `CONFIG_INVALID`. */
+export function checkConfig(config: ConfigDocument, secrets: SecretSources): readonly string[] {
+  checkVerifyConfig(config);
   checkLaw(config.requests.default_law, '/requests/default_law');
-  checkConnections({ connectors, secrets }, config.connections);
+  const findings = checkConnections({ connectors, secrets }, config.connections);
   createSources(config.sources, secrets, globalThis.fetch);
   for (const [index, each] of config.access.api_keys.entries()) resolveSecret(each.key, `/access/api_keys/${index}/key`, secrets);
   if (config.mail !== undefined) resolveSecret(config.mail.smtp_url, '/mail/smtp_url', secrets);
+  if (config.identity.proof_service !== undefined) createProofService(config.identity.proof_service, { clock: systemClock, secrets, transport: networkTransport });
+  createOfficerHooks(config.alerts, { clock: systemClock, secrets });
+  if (config.identity.sms !== undefined) resolveSecrets(config.identity.sms, '/identity/sms', secrets);
+  return findings;
 }
 
 /** Brings both databases up to the newest migration; answers the names of those applied. */
@@ -198,9 +177,10 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
   const clock = options.clock ?? systemClock;
   const random = options.random ?? systemRandom;
   const secrets = options.secrets ?? processSecretSources(process.env);
-  checkMailConfig(config);
+  checkVerifyConfig(config);
   checkLaw(config.requests.default_law, '/requests/default_law');
-  if (config.mail === undefined || config.controller.dpo === undefined) log.warn('nobody is alerted when something waits for a person: set /mail and /controller/dpo');
+  const isMailed = config.mail !== undefined && config.controller.dpo !== undefined;
+  if (!isMailed && config.alerts.webhook === undefined && config.alerts.chat === undefined) log.warn('nobody is alerted when something waits for a person: set /mail and /controller/dpo, or /alerts');
   const edges: Edges = { openDatabases, startJobs, transport: networkTransport, createMailer, listen, ...options.edges };
   const databases = await edges.openDatabases(settings, log);
   const stops: (() => Promise<void>)[] = [databases.close];
@@ -212,10 +192,11 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
     const systemKeys = await loadSystemKeys(database, keyProvider);
     const runs = (service: ServiceName): boolean => services.includes(service);
     const rewrapHere = keysRewrap(keyProvider.masterKeyId);
-    const kinds = [requestAdvance, taskRun, sweep, notificationSend, notificationSweep, replaySweep, vaultWipe, rewrapHere, auditVerify];
+    const kinds = [requestAdvance, taskRun, sweep, vendorJobLook, vendorJobsReconcile, notificationSend, notificationSweep, proofAsk, proofSweep, replaySweep, vaultWipe, rewrapHere, auditVerify];
     const jobs = await edges.startJobs(database, kinds, log, { schedules: runs('scheduler'), supervises: runs('scheduler') });
 
-    const notify = createNotify({ clock, jobs });
+    const officerHooks = createOfficerHooks(config.alerts, { clock, secrets, transport: edges.transport });
+    const notify = createNotify({ clock, jobs, officerHooks: officerHooks.all });
     // Once a day for each finding: ids and codes, as everything that leaves for the officer.
     const alertOfficer = (alert: AuditAlert): Promise<void> => {
       const finding = alert.kind === 'failed' ? `${alert.refusal.check}:${alert.refusal.seq ?? ''}` : '';
@@ -229,13 +210,30 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
     const record = audit.record;
     const rotation = createMasterKeyRotation({ database, keyProvider, clock, log, jobs, record });
     await rotation.warnOfMissing();
+    for (const finding of checkConnections({ connectors, secrets }, config.connections)) log.warn({ finding }, 'the configuration leaves data behind');
     const vault = createVault({ database, keyProvider, systemKeys, clock });
     const mapping = createMapping({ database, systemKeys, defaultCountry: config.identity.default_country });
     const suppression = createSuppressionLedger({ database, systemKeys, clock });
+    const { proof_service: proofService, sms } = config.identity;
+    const texter = sms === undefined ? undefined : createTexter(sms, { secrets, transport: edges.transport, log });
+    const failedProofs = createFailedProofs({ clock, perHour: config.identity.failed_proofs_per_hour });
+    const proofs = createProofVerification({
+      database,
+      systemKeys,
+      clock,
+      vault,
+      failedProofs,
+      record,
+      askLater: (tx, requestId, delayMs) => jobs.send(tx, proofAsk, { request_id: requestId }, { delayMs }),
+      proofsMax: config.identity.code_attempts,
+    });
     const verification = createVerification({
       systemKeys,
       clock,
+      proofs,
+      failedProofs,
       record,
+      smsCodesBy: texter?.codes === undefined ? 'us' : 'service',
       codeMinutes: config.identity.code_minutes,
       codeAttempts: config.identity.code_attempts,
       sendCode: (tx, requestId, number) => notify(tx, { requestId, template: 'verification_code', recipient: 'subject', occasion: codeOccasion(number) }),
@@ -250,6 +248,8 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
       vault,
       record,
       mailer: config.mail === undefined ? undefined : edges.createMailer({ smtpUrl: new Secret(resolveSecret(config.mail.smtp_url, '/mail/smtp_url', secrets)), from: config.mail.from }, log),
+      texter,
+      officerHooks,
       sender: { name: config.controller.name, contact: config.controller.contact },
       dpo: config.controller.dpo,
       codeMinutes: config.identity.code_minutes,
@@ -279,6 +279,19 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
         controller: { name: config.controller.name, contact: config.controller.contact },
       },
     };
+    const actions = createRequestActions({ database, clock, jobs, record });
+    const askAboutProof = createAskAboutProof({
+      database,
+      random,
+      log,
+      vault,
+      proofs,
+      failedProofs,
+      service: proofService === undefined ? undefined : createProofService(proofService, { clock, secrets, transport: edges.transport }),
+      isWaiting: async (requestId) => (await findRequest(database.read<RequestTables>(), requestId))?.status === 'verifying',
+      subjectVerified: actions.subjectVerified,
+    });
+    const pressure = createIntakePressure();
     const advance = createAdvanceRequest(orchestration);
     const runTask = createRunTask(orchestration);
     if (database.kind === 'embedded') {
@@ -286,21 +299,32 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
       await wakeUnderWay(database.read<RequestTables>(), new Date(clock.now()));
     }
     if (runs('worker')) {
-      await jobs.work(requestAdvance, (data) => advance(data['request_id'] as RequestId));
-      await jobs.work(taskRun, (data) => runTask(data['task_id'] as TaskId));
+      await jobs.work(requestAdvance, async (data) => pressure.relieved().then(() => advance(data['request_id'] as RequestId)));
+      await jobs.work(taskRun, async (data) => pressure.relieved().then(() => runTask(data['task_id'] as TaskId)));
       await jobs.work(notificationSend, (data) => sender.send(data['notification_id'] ?? ''));
       await jobs.work(notificationSweep, sender.sweep);
+      await jobs.work(proofAsk, (data) => askAboutProof(data['request_id'] as RequestId));
+      await jobs.work(proofSweep, createProofSweep({ proofs, jobs }));
       await jobs.work(replaySweep, createReplaySweep({ database, clock }));
       await jobs.work(vaultWipe, createVaultWipe({ database, log }));
       await jobs.work(rewrapHere, async (_data, signal) => void (await rotation.rewrap(signal)));
+      await jobs.work(vendorJobLook, async (data) => void (await lookAtJob(orchestration, data['task_id'] as TaskId)));
+      await jobs.work(vendorJobsReconcile, async () => void (await reconcileVendorJobs(orchestration)));
       await jobs.work(sweep, async () => void (await sweepDue(orchestration)));
-      if (database.kind === 'embedded') await sender.recover();
+      if (database.kind === 'embedded') {
+        await sender.recover();
+        await proofs.recover();
+        await createProofSweep({ proofs, jobs })();
+      }
       await sweepDue(orchestration, { lateMs: 0 });
       await resumeAfterKey(orchestration);
+      void checkAtStart(connections, log);
     }
     if (runs('scheduler')) {
       await jobs.schedule(sweep, '* * * * *');
+      await jobs.schedule(vendorJobsReconcile, '*/15 * * * *');
       await jobs.schedule(notificationSweep, '* * * * *');
+      await jobs.schedule(proofSweep, '* * * * *');
       await jobs.schedule(replaySweep, '17 3 * * *');
       await jobs.schedule(vaultWipe, '47 3 * * *');
       await jobs.schedule(auditVerify, '17 3 * * 0');
@@ -311,10 +335,10 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
     if (runs('http')) {
       const keys: ApiKey[] = config.access.api_keys.map((each, index) => ({
         name: each.name,
-        subjectVerified: each.subject_verified,
+        verify: each.verify,
         key: new Secret(resolveSecret(each.key, `/access/api_keys/${index}/key`, secrets)),
       }));
-      if (operatorKey !== undefined) keys.push({ name: 'operator', subjectVerified: true, key: operatorKey });
+      if (operatorKey !== undefined) keys.push({ name: 'operator', verify: 'source', key: operatorKey });
       const authenticate = createAuthenticate(keys);
       const app = await createHttpServer(log, version);
       guardRoutes(app, authenticate);
@@ -329,15 +353,15 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
         defaultLaw: config.requests.default_law,
         unverifiedDays: config.identity.unverified_days,
       });
-      const actions = createRequestActions({ database, clock, jobs, record });
       registerIntakeRoutes(app, {
         database,
         clock,
         sources: createSources(config.sources, secrets, globalThis.fetch),
         authenticate,
-        acceptRequest: createAcceptRequest({ database, clock, systemKeys, vault, openRequest, defaultCountry: config.identity.default_country }),
+        pressure,
+        acceptRequest: createAcceptRequest({ database, clock, systemKeys, vault, openRequest, giveAnotherProof: proofs.giveAnother, defaultCountry: config.identity.default_country }),
         verifyByOperator: actions.verifyByOperator,
-        verifySubject: createVerifySubject({ database, verification, subjectVerified: actions.subjectVerified }),
+        verifySubject: createVerifySubject({ database, verification, judgeCode: createSmsCodeJudge(vault, texter), subjectVerified: actions.subjectVerified }),
       });
       registerRequestRoutes(app, { database, authenticate, actions });
       registerOrchestrationRoutes(app, orchestration, authenticate);
@@ -357,6 +381,7 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
       suppression,
       readIdentifier: (kind, text) => ({ kind, ...normalise(kind, text, { defaultCountry: config.identity.default_country, field: kind }) }),
       sweep: () => sweepDue(orchestration, { lateMs: 0 }),
+      reconcile: () => reconcileVendorJobs(orchestration),
       stop: async () => {
         for (const stop of stops) await stop();
       },

@@ -27,7 +27,7 @@ CREATE TABLE privacy_request (
   reason_code text,
   -- The open request of the same person that this one repeats; it is answered with that one's outcome.
   duplicate_of uuid REFERENCES privacy_request (id),
-  -- Whether the source had verified the person; otherwise a code proved one address and nothing else.
+  -- Whether the source, or the verification service, answers for all that was given; otherwise a code proved one address or number and nothing else.
   vouched boolean NOT NULL,
   -- When the request came to where it stands.
   moved_at timestamptz NOT NULL,
@@ -97,11 +97,33 @@ CREATE INDEX subject_identity_lookup ON subject_identity (lookup);
 -- The code itself is stored nowhere: it is derived from the token key, the request and how often it was sent.
 CREATE TABLE verification (
   request_id uuid PRIMARY KEY REFERENCES privacy_request (id),
+  -- Whose request it is: failed proofs are limited for each source too.
+  source text NOT NULL,
+  -- email_code, sms_code, proof or operator.
   method text NOT NULL,
   attempts integer NOT NULL DEFAULT 0,
+  -- Codes sent, or proofs given.
   sent_count integer NOT NULL DEFAULT 0,
   expires_at timestamptz NOT NULL,
-  verified_at timestamptz
+  verified_at timestamptz,
+  -- A proof that the verification service has not judged yet, sealed under the request's data key; it is not kept beyond that.
+  proof bytea,
+  -- A keyed hash of the newest proof, or of the code that a service of others judged right: to know it when it comes again.
+  given_hash bytea,
+  -- How often the service was asked about this proof, and when it is to be asked next.
+  asked integer NOT NULL DEFAULT 0,
+  wake_at timestamptz,
+  CONSTRAINT verification_wakes CHECK ((wake_at IS NULL) = (proof IS NULL))
+);
+CREATE INDEX verification_wake ON verification (wake_at) WHERE wake_at IS NOT NULL;
+-- The planner's statistics would keep samples of proofs that were judged since.
+ALTER TABLE verification ALTER COLUMN proof SET STATISTICS 0;
+
+-- How many proofs failed for each source in the hour that began with the first of them.
+CREATE TABLE failed_proof (
+  source text PRIMARY KEY,
+  since timestamptz NOT NULL,
+  count integer NOT NULL
 );
 
 -- Imported from CSV: which identifiers belong to one person. Values sealed under the mapping key, found by keyed hash.
@@ -189,6 +211,9 @@ CREATE TABLE task (
   -- The cursor with which the task went to a person, for the retry that they ask for. Sealed likewise.
   cursor_before bytea,
   vendor_job text,
+  -- When its vendor was last asked for that job beside the task's own looks, and what was said that contradicts how it was settled.
+  reconciled_at timestamptz,
+  reconciled_state text,
   progress_done integer,
   progress_total integer,
   error_code text,
@@ -214,6 +239,10 @@ CREATE TABLE task (
 CREATE INDEX task_wake ON task (wake_at) WHERE wake_at IS NOT NULL;
 CREATE INDEX task_of_request ON task (request_id);
 CREATE INDEX task_of_connection ON task (connection) WHERE status NOT IN ('settled', 'manual');
+-- For callbacks, and for the reconciliation: the jobs of a connection that are not over, and those that are not for long.
+CREATE INDEX task_of_vendor_job ON task (connection, vendor_job) WHERE vendor_job IS NOT NULL;
+CREATE INDEX task_to_reconcile ON task (connection, reconciled_at NULLS FIRST) WHERE vendor_job IS NOT NULL AND status <> 'settled';
+CREATE INDEX task_settled_lately ON task (connection, dispatched_at) WHERE vendor_job IS NOT NULL AND status = 'settled';
 CREATE INDEX task_queued ON task (connection, created_at, id) WHERE queued;
 
 -- Every attempt of a step: the intent before the call, the result after it. Deleted with the request's vault after the grace period, so it
@@ -267,9 +296,9 @@ CREATE TABLE notification (
   id uuid PRIMARY KEY,
   request_id uuid REFERENCES privacy_request (id),
   template text NOT NULL,
-  -- subject | dpo
+  -- subject | dpo | dpo_webhook | dpo_chat
   recipient text NOT NULL,
-  -- One notification of a kind for each request and occasion.
+  -- One notification of a kind for each request, occasion and recipient.
   occasion text NOT NULL,
   created_at timestamptz NOT NULL,
   sent_at timestamptz,
@@ -277,7 +306,7 @@ CREATE TABLE notification (
   error_code text,
   wake_at timestamptz,
   -- What is about no request is said once for each occasion too.
-  CONSTRAINT notification_once UNIQUE NULLS NOT DISTINCT (request_id, template, occasion)
+  CONSTRAINT notification_once UNIQUE NULLS NOT DISTINCT (request_id, template, occasion, recipient)
 );
 CREATE INDEX notification_wake ON notification (wake_at) WHERE wake_at IS NOT NULL;
 

@@ -94,7 +94,7 @@ export const requestLife: Life<RequestStatus> = {
     means: 'only people can move it on',
     exits: {
       resolving: { by: ['operator'], when: 'resolution is tried again' },
-      executing: { by: ['operator'], when: 'a task is tried again' },
+      executing: { by: ['operator', 'worker'], when: 'a task is tried again, or its vendor finished after all' },
       confirming: { by: ['worker'], when: 'a task that was tried again is being read back' },
       closed: { by: ['operator'], when: 'the last task is settled' },
       rejected: refused,
@@ -149,7 +149,7 @@ export const taskLife: Life<TaskStatus> = {
     begins: true,
     means: 'a person decides; begins here where an identifier may be of somebody else',
     exits: {
-      erasing: { by: ['operator'], when: 'it is tried again' },
+      erasing: { by: ['operator', 'vendor'], when: 'it is tried again, or its vendor finished after all' },
       settled: { by: ['operator'], when: 'it was done by hand, is left out, or the request is refused' },
     },
   },

@@ -6,9 +6,12 @@ export const rightSchema = z.enum(['erasure']);
 export type Right = z.infer<typeof rightSchema>;
 
 /** What a plan decides for one identifier in one system. */
-export const decisionSchema = z.enum(['erase', 'anonymise', 'refresh', 'retain', 'not_applicable', 'unsupported']);
-/** What a task does in a system: `refresh` has aggregates made anew once everything is erased there. */
-export const actionSchema = z.enum(['erase', 'anonymise', 'refresh']);
+export const decisionSchema = z.enum(['erase', 'anonymise', 'refresh', 'locate', 'retain', 'not_applicable', 'unsupported']);
+/**
+ * What a task does in a system: `refresh` has aggregates made anew once everything is erased there, `locate` looks the person up where that could not
+ * be done before the plan was made.
+ */
+export const actionSchema = z.enum(['erase', 'anonymise', 'refresh', 'locate']);
 /** What a task does in a system. */
 export type Action = z.infer<typeof actionSchema>;
 
@@ -19,6 +22,7 @@ export type Decision = z.infer<typeof decisionSchema>;
  * What happened to one task, and nothing better than what was observed.
  * `already_absent`: seen gone before anything was done. `nothing_matched`: the system knows nobody by this identifier.
  * `retained`: kept on a legal basis. `unsupported`: the system cannot do it. `refreshed`: aggregates were made anew without what was erased.
+ * `located`: the person was looked up, and what was found has tasks of its own.
  */
 export const outcomeSchema = z.enum([
   'erased',
@@ -30,6 +34,7 @@ export const outcomeSchema = z.enum([
   'nothing_matched',
   'retained',
   'refreshed',
+  'located',
   'unsupported',
   'skipped_by_operator',
   'done_manually',

@@ -91,7 +91,7 @@ describe('a person whom nobody verified', () => {
     expect(effectsOf(bench.sandbox())).toEqual({});
     const waiting = await manualTasksOf(url, id);
     expect(new Set(waiting.map((each) => each.reason_code))).toEqual(new Set(['SUBJECT_AMBIGUOUS']));
-    for (const each of waiting) await call(url, `/v1/manual-tasks/${each.id}/settle`, { method: 'POST', body: JSON.stringify({ how: 'skipped_by_operator' }) });
+    for (const each of waiting) await call(url, `/v1/manual-tasks/${each.id}/settle`, { method: 'POST', body: JSON.stringify({ how: 'skipped_by_operator', reason: 'test_system' }) });
     const closed = await untilStatus(url, id, ['closed']);
     expect(closed['verdict']).toBe('partially_fulfilled');
     expect(effectsOf(bench.sandbox())).toEqual({});

@@ -7,8 +7,8 @@ import type { Scenario } from './world.ts';
 /**
  * All interleavings on a small plan: the real code, with a database that can be gone back in, vendors whose every answer is chosen, a clock that
  * is moved, and processes that can stand still before any operation and go on at any later time (one that never goes on was killed). What is
- * bounded is how much may go wrong in one life: `LIFE_FAULTS_MAX=2` looks deeper and takes minutes. Vendors call back from issue 4 on; here a
- * callback is an early look at the tasks of a system.
+ * bounded is how much may go wrong in one life: `LIFE_FAULTS_MAX=2` looks deeper and takes minutes. Vendors with jobs call back at any time, as often
+ * as they like, and are asked for their jobs by the reconciliation; what becomes of a late success is in it.
  */
 const deeper = Number(process.env['LIFE_FAULTS_MAX'] ?? 0);
 const emails = ['ada@example.com'];

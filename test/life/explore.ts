@@ -1,5 +1,5 @@
 import { settleManualTask } from '../../src/modules/orchestration/manual-tasks.ts';
-import { sweepDue } from '../../src/modules/orchestration/index.ts';
+import { reconcileVendorJobs, sweepDue } from '../../src/modules/orchestration/index.ts';
 import type { ManualTaskId } from '../../src/contract/ids.ts';
 import { claimedEpoch, hasEnded, see, stateText, whatIsWrong, wrongEntries, type Seen } from './seen-state.ts';
 import type { SimDatabase } from './sim-database.ts';
@@ -143,6 +143,8 @@ function actionsOf(world: World, seen: Seen): readonly Action[] {
   const unseen = [...(isLate(seen.request.wake) ? [world.requestId as string] : []), ...seen.tasks.flatMap((task) => (isLate(task.wake) ? [task.id] : []))].filter((id) => !due.some((job) => job.id === id));
   if (unseen.length > 0 && scenario.planted !== 'no_sweep') actions.push({ name: 'sweep', cost: 0, run: () => ended(world, () => sweepDue(world.deps, { lateMs: 0 })) });
   actions.push(...inTurn(world, seen));
+  const escaped = seen.tasks.some((task) => task.status === 'manual' && task.error === 'TASK_WINDOW_PASSED');
+  if (escaped || may('early')) actions.push({ name: 'reconciliation', cost: escaped ? 0 : 1, run: () => ended(world, () => reconcileVendorJobs(world.deps)) });
   const nextAt = nextInstant(outside, seen);
   if (nextAt !== undefined && (due.length === 0 || may('late'))) actions.push({ name: 'time passes', cost: due.length === 0 ? 0 : 1, run: () => moveClock(world, nextAt) });
   for (const process of outside.standing) {
@@ -156,7 +158,7 @@ function actionsOf(world: World, seen: Seen): readonly Action[] {
   const windows = seen.tasks.flatMap((task) => (task.window !== null && task.window > outside.now && task.status !== 'settled' ? [task.window] : []));
   if (may('window') && windows.length > 0) actions.push({ name: 'window passes', cost: 1, run: () => moveClock(world, Math.max(...windows) + 1) });
   if (may('early')) {
-    const open = new Set(seen.tasks.filter((task) => (task.status === 'erasing' || task.status === 'confirming') && !isLate(task.wake)).map((task) => task.connection));
+    const open = new Set(seen.tasks.filter((task) => task.status !== 'waiting' && (!isLate(task.wake) || task.status === 'manual')).map((task) => task.connection));
     actions.push(...[...open].map((system): Action => ({ name: `callback: ${system}`, cost: 1, run: () => ended(world, () => world.callBack(system)) })));
   }
   return actions;
@@ -175,19 +177,19 @@ function inTurn(world: World, seen: Seen): readonly Action[] {
   if (seen.request.status === 'awaiting_approval') made.push(byPerson(world, 'approves', 0, () => actions.approve(requestId, 'dpo')));
   for (const manual of seen.manual) {
     const task = seen.tasks.find((each) => each.id === manual.task);
-    const settle = (how: Parameters<typeof settleManualTask>[3]) => (): Promise<void> => settleManualTask(deps, manual.id as ManualTaskId, 'dpo', how);
+    const settle = (settlement: Parameters<typeof settleManualTask>[3]) => (): Promise<void> => settleManualTask(deps, manual.id as ManualTaskId, 'dpo', settlement);
     if (task === undefined) {
-      if (manual.reason !== 'APPROVAL_NEEDED') made.push(byPerson(world, 'has it resolved again', 0, settle('retry')));
+      if (manual.reason !== 'APPROVAL_NEEDED') made.push(byPerson(world, 'has it resolved again', 0, settle({ how: 'retry' })));
       continue;
     }
     const name = world.taskName(task.identifier, task.connection);
     const retries = world.outside.retries[name] ?? 0;
     const retry = async (): Promise<void> => {
-      await settle('retry')();
+      await settle({ how: 'retry' })();
       world.outside.retries[name] = retries + 1;
     };
     if (retries < retriesMax) made.push(byPerson(world, `retries ${name}`, 0, retry));
-    made.push(byPerson(world, `leaves out ${name}`, 0, settle('skipped_by_operator')), byPerson(world, `did by hand ${name}`, 0, settle('done_manually')));
+    made.push(byPerson(world, `leaves out ${name}`, 0, settle({ how: 'skipped_by_operator', reason: 'test_system' })), byPerson(world, `did by hand ${name}`, 0, settle({ how: 'done_manually', evidence: 'ticket:1' })));
   }
   for (const system of seen.suspended) made.push(byPerson(world, `resumes ${system}`, 0, () => world.deps.connections.resume(system, 'dpo')));
   return made;

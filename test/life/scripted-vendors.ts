@@ -26,6 +26,8 @@ export function newTruth(isTooYoung: boolean): VendorTruth {
 export interface VendorScript {
   readonly stepping: Stepping;
   readonly truthOf: (system: string, identifier: Identifier) => VendorTruth;
+  /** Of whichever person a job of the system is about. */
+  readonly truthOfJob: (system: string, job: string) => VendorTruth | undefined;
   /** Chooses what happens: the first is what a well-behaved vendor does; those that end in `!` cost something. */
   readonly choose: (what: string, options: readonly string[]) => string;
   /** Called before every erasing call: is the intent recorded? */
@@ -76,9 +78,11 @@ function beginJob(script: VendorScript, system: string, context: EraseContext, g
   });
 }
 
-function askForJob(script: VendorScript, system: string, context: EraseContext, job: string): Promise<'running' | 'finished' | 'failed'> {
+/** The vendor's name of a job, made of the key that began it. */
+export const jobName = (key: string): string => key.slice(0, 16);
+
+function askForJob(script: VendorScript, system: string, truth: VendorTruth, job: string): Promise<'running' | 'finished' | 'failed'> {
   return call(script, async () => {
-    const truth = script.truthOf(system, context.identifier);
     if (truth.jobs[job] === 'running') {
       const what = script.choose(`${system} asked for its job`, ['finished', 'runs on!', 'failed!', 'lies!']);
       if (what === 'runs on!') return 'running';
@@ -90,13 +94,13 @@ function askForJob(script: VendorScript, system: string, context: EraseContext, 
 }
 
 async function eraseByJob(script: VendorScript, system: string, context: EraseContext, cursor: Cursor): Promise<EraseResult> {
-  const wait = (job: string): EraseResult => ({ state: 'wait', cursor: { ...cursor, job }, afterMs: pollMs, reason: 'vendor_job', vendorJob: job.slice(0, 16) });
+  const wait = (job: string): EraseResult => ({ state: 'wait', cursor: { ...cursor, job }, afterMs: pollMs, reason: 'vendor_job', vendorJob: jobName(job) });
   if (cursor.job === undefined) {
     const job = await beginJob(script, system, context, cursor.generation);
     await context.save({ ...cursor, job });
     return wait(job);
   }
-  switch (await askForJob(script, system, context, cursor.job)) {
+  switch (await askForJob(script, system, script.truthOf(system, context.identifier), cursor.job)) {
     case 'running':
       return wait(cursor.job);
     case 'finished':
@@ -143,13 +147,27 @@ async function eraseAtOnce(script: VendorScript, system: string, context: EraseC
   }
 }
 
+/** What a vendor with jobs of its own has besides: callbacks, here unsigned, and a look at one job. */
+function followed(script: VendorScript, system: string): Pick<Connection, 'readCallback' | 'jobState'> {
+  return {
+    readCallback: ({ body }) => ({ jobs: body.toString('utf8').split(' ') }),
+    jobState: async (_context, job) => {
+      const truth = script.truthOfJob(system, job);
+      const key = Object.keys(truth?.jobs ?? {}).find((each) => jobName(each) === job);
+      if (truth === undefined || key === undefined) return 'unknown';
+      return askForJob(script, system, truth, key);
+    },
+  };
+}
+
 function connect(script: VendorScript, { system, style }: Config): Connection {
   return {
     check: async () => undefined,
     locate: async (_context, known) => {
-      const what = await script.stepping.operation('vendor', undefined, async () => script.choose(`${system} looked up`, ['knows', 'is down!', 'refuses the key!']));
+      const what = await script.stepping.operation('vendor', undefined, async () => script.choose(`${system} looked up`, ['knows', 'is down!', 'refuses the key!', 'shows somebody else!']));
       if (what === 'is down!') throw unavailable();
       if (what === 'refuses the key!') throw new Failure('CONNECTION_AUTH', 'The scripted vendor refused the key');
+      if (what === 'shows somebody else!') throw new Failure('SUBJECT_AMBIGUOUS', 'The scripted vendor knows two people by one address');
       return { found: [], knows: [...known] };
     },
     erase: (context) => {
@@ -164,6 +182,7 @@ function connect(script: VendorScript, { system, style }: Config): Connection {
         if (what === 'is down!') throw unavailable();
         return isPresent || what === 'still shows it!' ? { state: 'present', found: [context.identifier] } : { state: 'absent' };
       }),
+    ...(style === 'asynchronous' ? followed(script, system) : {}),
   };
 }
 

@@ -5,7 +5,7 @@ import type { Identifier } from '../../src/contract/identifiers.ts';
 import type { RequestId, TaskId } from '../../src/contract/ids.ts';
 import { recordAuditEntry } from '../../src/modules/audit/record-audit-entry.ts';
 import { createVault } from '../../src/modules/identity/index.ts';
-import { createAdvanceRequest, createRunTask, wakeConnection, type OrchestrationDeps } from '../../src/modules/orchestration/index.ts';
+import { createAdvanceRequest, createRunTask, lookAtJob, takeCallback, wakeConnection, type OrchestrationDeps } from '../../src/modules/orchestration/index.ts';
 import { createOpenRequest, createRequestActions, type RequestActions } from '../../src/modules/requests/index.ts';
 import { createLocalKeyProvider } from '../../src/platform/crypto/key-provider.ts';
 import { loadSystemKeys } from '../../src/platform/crypto/system-keys.ts';
@@ -14,7 +14,7 @@ import type { Database } from '../../src/platform/db/database.ts';
 import { newId } from '../../src/platform/ids.ts';
 import type { Jobs } from '../../src/platform/jobs/jobs.ts';
 import { createLog } from '../../src/platform/log.ts';
-import { createScriptedConnector, newTruth, type Style, type VendorTruth } from './scripted-vendors.ts';
+import { createScriptedConnector, jobName, newTruth, type Style, type VendorTruth } from './scripted-vendors.ts';
 import type { SimDatabase } from './sim-database.ts';
 import type { History, Stepping } from './stepping.ts';
 
@@ -91,7 +91,7 @@ export interface World extends Play {
   readonly requestId: RequestId;
   /** The kind of job's handler. */
   readonly work: (job: PendingJob) => Promise<void>;
-  /** Has a system's tasks looked at early, as a vendor's callback will. */
+  /** The system calls back about every job that it has. */
   readonly callBack: (system: string) => Promise<void>;
   readonly taskName: (identifierId: string, connection: string) => string;
 }
@@ -174,6 +174,7 @@ function connectorOf(db: SimDatabase, play: Play): Connector {
       if (truth === undefined) throw new Error('A vendor was asked for somebody else');
       return truth;
     },
+    truthOfJob: (system, job) => Object.entries(play.outside.truths).find(([name, truth]) => name.startsWith(`${system}/`) && Object.keys(truth.jobs).some((key) => jobName(key) === job))?.[1],
     choose: (what, options) => play.choose(what, scenario.vendorsBehave === true ? options.filter((option) => !option.endsWith('!')) : options),
     onErase: async (system) => {
       // Attempts are forgotten with the vault: a worker that goes on after that finds none of its own.
@@ -252,7 +253,7 @@ async function openRequest(deps: OrchestrationDeps, scenario: Scenario): Promise
   const requestId = newId('request');
   const prepared = await deps.vault.prepare(requestId);
   const identifiers = scenario.emails.map((value) => ({ kind: 'email' as const, value, foundBy: 'given', confidence: scenario.doubtful?.includes(value) === true ? 0.5 : 1 }));
-  const incoming = { source: 'crm', sourceId: 'a', payloadHash: Buffer.alloc(32), right: 'erasure', jurisdiction: 'DE', identifiers, subjectVerified: scenario.isVerified } as const;
+  const incoming = { source: 'crm', sourceId: 'a', payloadHash: Buffer.alloc(32), right: 'erasure', jurisdiction: 'DE', identifiers, verification: scenario.isVerified ? 'source' : 'email_code' } as const;
   await deps.database.transaction((tx) => open(tx, incoming, prepared));
   return requestId;
 }
@@ -279,8 +280,15 @@ export async function createWorld(db: SimDatabase, scenario: Scenario): Promise<
     deps,
     actions: createRequestActions(deps),
     requestId,
-    work: (job: PendingJob) => (job.kind === 'task-run' ? runTask(job.id as TaskId) : advance(job.id as RequestId)),
-    callBack: (system: string) => deps.database.transaction((tx) => wakeConnection(deps, tx, system)),
+    work: async (job: PendingJob) => {
+      if (job.kind === 'task-run') return runTask(job.id as TaskId);
+      if (job.kind === 'vendor-job-look') return void (await lookAtJob(deps, job.id as TaskId));
+      return advance(job.id as RequestId);
+    },
+    callBack: (system: string) => {
+      const jobs = Object.entries(play.outside.truths).flatMap(([name, truth]) => (name.startsWith(`${system}/`) ? Object.keys(truth.jobs).map(jobName) : []));
+      return takeCallback(deps, system, { headers: {}, body: Buffer.from(jobs.join(' ')), now: deps.clock.now() });
+    },
     taskName: (identifierId: string, connection: string) => `${connection}/${names.get(identifierId) ?? '?'}`,
   });
 }

@@ -36,7 +36,7 @@ const mainRows: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   request_key: { request_id: id('1'), master_key_id: "'00'", destroyed_at: 'now()' },
   // Everybody asked twice.
   subject_identity: { id: id('2'), request_id: id('1'), kind: "'email'", sealed: hash('sealed'), lookup: "sha256(convert_to('lookup' || n / 2, 'UTF8'))", commitment: hash('commitment'), found_by: "'given'", confidence: '1', found_at: received },
-  verification: { request_id: id('1'), method: "'code'", expires_at: received },
+  verification: { request_id: id('1'), source: "'crm'", method: "'email_code'", expires_at: received },
   identity_mapping: { row_id: id('3', 'n / 2'), kind: "'email'", lookup: hash('mapped'), sealed: hash('sealed') },
   suppression: { hash: hash('suppressed'), kind: "'email'", added_at: received },
   intake_replay: { source: "'crm'", message_id: hash('message'), payload_hash: hash('payload'), status: '202', answer: "'{}'", seen_at: received },

@@ -6,6 +6,7 @@ import { inject } from 'vitest';
 import { stringify } from 'yaml';
 import { parseConfig } from '../../src/platform/config/load.ts';
 import type { ConfigDocument } from '../../src/platform/config/document.ts';
+import { proofToken } from '../../src/sandbox/proof/index.ts';
 import { defaultAccount } from '../../src/sandbox/twilio/index.ts';
 import type { Sandbox } from '../../src/sandbox/index.ts';
 
@@ -30,12 +31,14 @@ export function testEnvironment(sandbox: Sandbox): Record<string, string> {
     SEGMENT_PROFILE_TOKEN: 'profile-token',
     SEGMENT_PUBLIC_TOKEN: 'public-token',
     SMTP_URL: sandbox.mail.smtpUrl,
+    PROOF_TOKEN: proofToken,
   };
 }
 
 /** Parts of the test configuration that a test sets otherwise. */
 export interface ConfigChanges {
   readonly requests?: Record<string, unknown>;
+  readonly identity?: Record<string, unknown>;
   readonly sources?: Record<string, unknown>;
   readonly connections?: Record<string, Record<string, unknown>>;
 }
@@ -46,13 +49,13 @@ export function testConfigText(sandbox: Sandbox, changes: ConfigChanges = {}): s
   return stringify({
     version: 1,
     controller: { name: 'Example Company', contact: 'privacy@example.com', dpo: 'dpo@example.com' },
-    identity: { default_country: 'US' },
+    identity: { default_country: 'US', ...changes.identity },
     requests: { grace_days: 0, confirm_attempts: 2, ...changes.requests },
     access: { api_keys: [{ name: 'tester', key: '${env:API_KEY}' }] },
     mail: { smtp_url: '${env:SMTP_URL}', from: 'Example Company <privacy@example.com>' },
     sources: {
-      crm: { scheme: 'standard-webhooks', secret: '${env:CRM_SECRET}', subject_verified: true, jurisdiction: 'DE' },
-      portal: { scheme: 'standard-webhooks', secret: '${env:CRM_SECRET}', subject_verified: false, jurisdiction: 'DE' },
+      crm: { scheme: 'standard-webhooks', secret: '${env:CRM_SECRET}', verify: 'source', jurisdiction: 'DE' },
+      portal: { scheme: 'standard-webhooks', secret: '${env:CRM_SECRET}', verify: 'email_code', jurisdiction: 'DE' },
       ...changes.sources,
     },
     connections: {

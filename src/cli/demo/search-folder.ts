@@ -1,11 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { demoCases } from './demo-people.ts';
 import type { Expectation } from './expectations.ts';
 
-/** Searches every file of a stopped server's data folder, and its log, for the demo's people in plain and in base64. */
-export async function searchFolder(folder: string, logPath: string): Promise<Expectation> {
-  const marks = demoCases.flatMap(({ person }) => [person.email, person.phone, person.stripeCustomerId, person.userId, person.name]);
+/** Searches every file of stopped servers' folders and logs for what identifies the demo's people, in plain, in base64 and as in a URL. */
+export async function searchFolder(folder: string, logPath: string, marks: readonly string[]): Promise<Expectation> {
   const forms = marks.flatMap((mark) => [mark, Buffer.from(mark).toString('base64').replace(/=+$/u, ''), encodeURIComponent(mark)]);
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).flatMap((entry) => (entry.isFile() ? [join(entry.parentPath, entry.name)] : []));
   const hits = [...files, ...(existsSync(logPath) ? [logPath] : [])].flatMap((path) => {

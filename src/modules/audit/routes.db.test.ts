@@ -33,7 +33,7 @@ describe.each(databaseKinds)('on databases of kind $kind', ({ kind }) => {
       log,
       config: { origin: 'quittance.example/log/routes', checkpoint_seconds: 1 },
     });
-    audit.registerRoutes(app, createAuthenticate([{ name: 'operator', subjectVerified: false, key: new Secret('operator-key') }]));
+    audit.registerRoutes(app, createAuthenticate([{ name: 'operator', verify: 'email_code', key: new Secret('operator-key') }]));
     await app.ready();
   });
   afterAll(async () => {

@@ -83,6 +83,7 @@ export function createVault(deps: VaultDeps): Vault {
       const dataKey = randomBytes(keyBytes);
       return { requestId, dataKey, wrapped: await deps.keyProvider.wrap(dataKey, keyContext(requestId)) };
     },
+    seal: ({ dataKey, requestId }, plain, context) => seal(dataKey, plain, callerContext(requestId, context)),
     create: async (tx, prepared, identifiers) => {
       const { requestId, wrapped, dataKey } = prepared;
       await store.insertKey(tablesOf<IdentityTables>(tx), { request_id: requestId, master_key_id: wrapped.masterKeyId, wrapped: wrapped.bytes });

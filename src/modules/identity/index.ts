@@ -1,7 +1,9 @@
 export { createVault, type VaultDeps } from './create-vault.ts';
 export { createMapping, type Mapping, type MappingClosure, type MappingDeps } from './mapping.ts';
 export { createSuppressionLedger, type SuppressionDeps, type SuppressionLedger } from './suppression.ts';
-export { createVerification, verificationMethodFor, type Verification, type VerificationDeps } from './verification.ts';
+export { createVerification, verificationMethodFor, type CodeToSend, type NewVerification, type SubmittedCode, type Verification, type VerificationDeps } from './verification.ts';
+export { createProofVerification, type ClaimedProof, type ProofVerification, type ProofVerificationDeps } from './verification-of-proof.ts';
+export { createFailedProofs, type FailedProofs } from './failed-proofs.ts';
 export { createMasterKeyRotation, isNewInstallation, keysRewrap, type MasterKeyRotation, type MasterKeyUse } from './rotate-master-key.ts';
 export { registerKeyRoutes } from './key-routes.ts';
 export { normalise, type NormalForm, type NormalFormOptions } from './domain/normal-forms.ts';

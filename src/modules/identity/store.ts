@@ -187,17 +187,22 @@ export async function suppressedAmong(db: Db, hashes: readonly Buffer[]): Promis
   return new Set(rows.map((row) => Buffer.from(row.hash).toString('hex')));
 }
 
-/** Starts a request's verification. */
-export async function insertVerification(trx: Trx, row: Pick<VerificationRow, 'request_id' | 'method' | 'sent_count' | 'expires_at'>): Promise<void> {
-  await trx
-    .insertInto('verification')
-    .values({ ...row, attempts: 0, verified_at: null })
-    .execute();
+/** A proof that is to be judged, as it is stored. */
+export interface StoredProof {
+  /** Sealed under the request's data key. */
+  readonly sealed: Buffer;
+  readonly hash: Buffer;
 }
 
-/** Reads a request's verification. */
-export async function findVerification(db: Db, requestId: RequestId): Promise<VerificationRow | undefined> {
-  return db.selectFrom('verification').selectAll().where('request_id', '=', requestId).executeTakeFirst();
+const now = sql<Date>`now()`;
+const after = (ms: number): ReturnType<typeof sql<Date>> => sql<Date>`now() + ${ms} * interval '1 millisecond'`;
+
+/** Starts a request's verification. */
+export async function insertVerification(trx: Trx, row: Pick<VerificationRow, 'request_id' | 'source' | 'method' | 'sent_count' | 'expires_at'>, proof?: StoredProof): Promise<void> {
+  await trx
+    .insertInto('verification')
+    .values({ ...row, attempts: 0, asked: 0, verified_at: null, proof: proof?.sealed ?? null, given_hash: proof?.hash ?? null, wake_at: proof === undefined ? null : now })
+    .execute();
 }
 
 /** Reads and locks a request's verification, so that two attempts at once are counted as two. */
@@ -206,8 +211,77 @@ export async function lockVerification(trx: Trx, requestId: RequestId): Promise<
 }
 
 /** Changes a request's verification. */
-export async function updateVerification(trx: Trx, requestId: RequestId, change: Partial<Omit<VerificationRow, 'request_id' | 'method'>>): Promise<void> {
+export async function updateVerification(trx: Trx, requestId: RequestId, change: Partial<Pick<VerificationRow, 'attempts' | 'sent_count' | 'expires_at' | 'verified_at' | 'given_hash'>>): Promise<void> {
   await trx.updateTable('verification').set(change).where('request_id', '=', requestId).execute();
+}
+
+/** Puts another proof in the place of the one before, due at once. */
+export async function replaceProof(trx: Trx, requestId: RequestId, number: number, proof: StoredProof): Promise<void> {
+  const change = { sent_count: number, proof: proof.sealed, given_hash: proof.hash, asked: 0, wake_at: now };
+  await trx.updateTable('verification').set(change).where('request_id', '=', requestId).execute();
+}
+
+/** Takes a due proof for `leaseMs`, by the database's clock; undefined when there is none, it is not due, or somebody else has it. */
+export async function claimProof(db: Db, requestId: RequestId, leaseMs: number): Promise<VerificationRow | undefined> {
+  return db
+    .updateTable('verification')
+    .set({ asked: sql<number>`asked + 1`, wake_at: after(leaseMs) })
+    .where('request_id', '=', requestId)
+    .where('wake_at', '<=', now)
+    .returningAll()
+    .executeTakeFirst();
+}
+
+/** Has a claimed proof asked about later; answers false when it was judged or replaced meanwhile, or claimed again. */
+export async function postponeProof(trx: Trx, claimed: Pick<VerificationRow, 'request_id' | 'sent_count' | 'asked'>, delayMs: number): Promise<boolean> {
+  const row = await trx
+    .updateTable('verification')
+    .set({ wake_at: after(delayMs) })
+    .where('request_id', '=', claimed.request_id)
+    .where('sent_count', '=', claimed.sent_count)
+    .where('asked', '=', claimed.asked)
+    .where('proof', 'is not', null)
+    .returning('request_id')
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Forgets the n-th proof and says what became of it; answers false when it was judged or replaced before. */
+export async function settleProof(trx: Trx, requestId: RequestId, number: number, change: Partial<Pick<VerificationRow, 'attempts' | 'verified_at'>>): Promise<boolean> {
+  const row = await trx
+    .updateTable('verification')
+    .set({ ...change, proof: null, wake_at: null })
+    .where('request_id', '=', requestId)
+    .where('sent_count', '=', number)
+    .where('proof', 'is not', null)
+    .returning('request_id')
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Requests whose proof is due, the longest due first. */
+export async function dueProofs(db: Db, limit: number): Promise<readonly RequestId[]> {
+  const rows = await db.selectFrom('verification').select('request_id').where('wake_at', '<=', now).orderBy('wake_at').limit(limit).execute();
+  return rows.map((row) => row.request_id);
+}
+
+/** Makes every proof that somebody holds due at once: for a server that is alone on its database and starts after a crash. */
+export async function freeProofs(db: Db): Promise<void> {
+  await db.updateTable('verification').set({ wake_at: now }).where('wake_at', 'is not', null).execute();
+}
+
+/** How many proofs of a source failed since `start`, and when the hour that they are counted in began. */
+export async function failedProofs(db: Db, source: string, start: Date): Promise<{ readonly count: number; readonly since: Date } | undefined> {
+  return db.selectFrom('failed_proof').select(['count', 'since']).where('source', '=', source).where('since', '>', start).executeTakeFirst();
+}
+
+/** Counts a proof of a source that failed; a count that began before `start` begins anew. */
+export async function countFailedProof(trx: Trx, source: string, at: Date, start: Date): Promise<void> {
+  await sql`
+    INSERT INTO failed_proof AS held (source, since, count) VALUES (${source}, ${at}, 1)
+    ON CONFLICT (source) DO UPDATE SET
+      since = CASE WHEN held.since > ${start} THEN held.since ELSE excluded.since END,
+      count = CASE WHEN held.since > ${start} THEN held.count + 1 ELSE 1 END`.execute(trx);
 }
 
 /** What an identifier is looked up by, in every table: its kind and its normal form. */

@@ -25,15 +25,21 @@ export interface IdentityTables {
   };
   verification: {
     request_id: RequestId;
+    source: string;
     method: VerificationMethod;
     attempts: number;
     sent_count: number;
     expires_at: Date;
     verified_at: Date | null;
+    proof: Buffer | null;
+    given_hash: Buffer | null;
+    asked: number;
+    wake_at: Date | null;
   };
+  failed_proof: { source: string; since: Date; count: number };
   identity_mapping: { row_id: string; kind: IdentifierKind; lookup: Buffer; sealed: Buffer };
   suppression: { hash: Buffer; kind: IdentifierKind; added_at: Date };
 }
 
-/** How a person is to prove who they are: by an e-mailed code, or, having given no e-mail address, by an operator's decision. */
-export type VerificationMethod = 'email_code' | 'operator';
+/** How a person whom the source has not verified is to prove who they are. By an operator's decision where nothing was given that a code could be sent to. */
+export type VerificationMethod = 'email_code' | 'sms_code' | 'proof' | 'operator';

@@ -60,6 +60,8 @@ export interface PreparedVault {
 /** The identity vault: the only place where a person is kept. */
 export interface Vault {
   readonly prepare: (requestId: RequestId) => Promise<PreparedVault>;
+  /** Seals something else of a person whose request is being opened, as `OpenVault.seal` does later. */
+  readonly seal: (prepared: PreparedVault, plain: Buffer, context: string) => Buffer;
   /** Stores the key and the first identifiers, in the transaction that stores the request. */
   readonly create: (tx: Tx, prepared: PreparedVault, identifiers: readonly NewIdentifier[]) => Promise<void>;
   /** Opens a request's vault. `KEY_DESTROYED` after shredding, `KEY_UNAVAILABLE` when the master key is another. */

@@ -9,7 +9,7 @@ export const acceptedAnswerSchema = z
     status: requestStatusSchema.describe('As it was when the request was accepted.'),
     due_at: z.string().describe('When the law wants it done, ISO 8601.'),
     verification: z.object({
-      method: z.enum(['source', 'email_code', 'operator']).describe('By whom, or how, it is proven who the person is.'),
+      method: z.enum(['source', 'email_code', 'sms_code', 'proof', 'operator']).describe('By whom, or how, it is proven who the person is.'),
       detail: z.string(),
     }),
     links: z.record(z.string(), z.string()),

@@ -1,7 +1,11 @@
 export { registerIntakeRoutes, type IntakeRoutesDeps } from './routes.ts';
 export { createAcceptRequest, type Accepted, type AcceptRequest, type AcceptRequestDeps, type IncomingMessage } from './accept-request.ts';
 export { createVerifySubject, type VerifySubject, type VerifySubjectDeps } from './verify-subject.ts';
+export { createIntakePressure, type IntakePressure } from './intake-pressure.ts';
 export { createSources, type Source } from './sources.ts';
-export { createReplaySweep, replaySweep } from './jobs.ts';
+export { createProofSweep, createReplaySweep, proofAsk, proofSweep, replaySweep } from './jobs.ts';
+export { createAskAboutProof, type AskAboutProof, type AskAboutProofDeps } from './ask-about-proof.ts';
+export { createProofService, type ProofQuestion, type ProofService } from './proof-service.ts';
+export { checkVerifyConfig } from './check-verify-config.ts';
 export { readBody, type BodyOptions, type ParsedBody } from './domain/bodies.ts';
 export { acceptedAnswerSchema, type AcceptedAnswer } from './answers.ts';

@@ -1,11 +1,24 @@
 import type { Clock } from '../../platform/clock.ts';
 import type { Database } from '../../platform/db/database.ts';
-import type { JobKind } from '../../platform/jobs/jobs.ts';
+import type { JobKind, Jobs } from '../../platform/jobs/jobs.ts';
+import type { ProofVerification } from '../identity/index.ts';
 import { forgetMessages } from './store.ts';
 import type { IntakeTables } from './tables.ts';
 
 /** Forgets answers kept for repetitions. Once a day is enough. */
 export const replaySweep: JobKind = { name: 'intake-replay-sweep', concurrency: 1 };
+
+/** Asks the verification service about a request's proof. Carries `request_id`. Expires after the service's longest time-out. */
+export const proofAsk: JobKind = { name: 'proof-ask', concurrency: 4, expireSeconds: 120 };
+/** Looks for proofs that are due and whose job was lost with its process. Every minute. */
+export const proofSweep: JobKind = { name: 'proof-sweep', concurrency: 1 };
+
+/** Makes the handler of `proofSweep`. */
+export function createProofSweep(deps: { readonly proofs: Pick<ProofVerification, 'due'>; readonly jobs: Pick<Jobs, 'poke'> }): () => Promise<void> {
+  return async () => {
+    for (const id of await deps.proofs.due()) await deps.jobs.poke(proofAsk, { request_id: id });
+  };
+}
 
 /**
  * For how long a repetition gets the first answer: longer than any webhook sender retries (Stripe's three days, Svix's five). After it the

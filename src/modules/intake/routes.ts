@@ -8,10 +8,11 @@ import type { Authenticate } from '../access/index.ts';
 import { evidenceCodes, requestIdOf, type RequestActions } from '../requests/index.ts';
 import type { AcceptRequest } from './accept-request.ts';
 import { acceptedAnswerSchema } from './answers.ts';
-import { flatBodySchema, fullBodySchema } from './domain/bodies.ts';
+import { flatBodySchema, fullBodySchema, subjectBodySchema } from './domain/bodies.ts';
 import { readIdempotencyKey } from './domain/idempotency-key.ts';
 import { badSignature, checkWindow } from './domain/signatures/signature.ts';
 import { createStandardWebhooks } from './domain/signatures/standard-webhooks.ts';
+import type { IntakePressure } from './intake-pressure.ts';
 import { takeMinutePlace, tellRate } from './rate-limited.ts';
 import type { Source } from './sources.ts';
 import type { VerifySubject } from './verify-subject.ts';
@@ -23,6 +24,7 @@ export interface IntakeRoutesDeps {
   readonly sources: ReadonlyMap<string, Source>;
   readonly authenticate: Authenticate;
   readonly acceptRequest: AcceptRequest;
+  readonly pressure: Pick<IntakePressure, 'during'>;
   readonly verifySubject: VerifySubject;
   readonly verifyByOperator: RequestActions['verifyByOperator'];
 }
@@ -33,7 +35,7 @@ const defaultPerMinute = 600;
 /** These routes read the raw bytes themselves; the schemas are for the API's description. */
 const describedOnly: FastifySchemaCompiler<unknown> = () => (value: unknown) => ({ value });
 
-const bodySchema = z.union([flatBodySchema, fullBodySchema]);
+const bodySchema = z.union([flatBodySchema, fullBodySchema, subjectBodySchema]);
 const answers = { 200: acceptedAnswerSchema.describe('The same message was accepted before; this is its first answer.'), 202: acceptedAnswerSchema };
 const parsesItself = { parsesItself: true } as const;
 
@@ -47,7 +49,7 @@ export function registerIntakeRoutes(app: HttpServer, deps: IntakeRoutesDeps): v
       validatorCompiler: describedOnly,
       schema: { summary: 'Take in a signed privacy request', tags: ['intake'], params: z.object({ source: z.string() }), body: bodySchema, response: answers },
     },
-    async (request, reply) => webhook(request.params.source, request, reply),
+    async (request, reply) => deps.pressure.during(() => webhook(request.params.source, request, reply)),
   );
   app.post(
     '/v1/privacy-requests',
@@ -68,7 +70,7 @@ export function registerIntakeRoutes(app: HttpServer, deps: IntakeRoutesDeps): v
       const source = `api:${operator.name}`;
       tellRate(reply, await takeMinutePlace(deps.database, source, defaultPerMinute));
       const id = readIdempotencyKey(request.headers['idempotency-key']) ?? randomBytes(32).toString('hex');
-      const message = { source, id, body: request.rawBody, subjectVerified: operator.subjectVerified, right: 'erasure', jurisdiction: undefined } as const;
+      const message = { source, id, body: request.rawBody, verify: operator.verify, right: 'erasure', jurisdiction: undefined } as const;
       const accepted = await deps.acceptRequest(message);
       return reply.code(accepted.status).send(accepted.answer);
     },
@@ -104,7 +106,7 @@ function createWebhookHandler(deps: IntakeRoutesDeps): WebhookHandler {
       source: name,
       id: vouched.id,
       body: request.rawBody,
-      subjectVerified: source.config.subject_verified,
+      verify: source.config.verify,
       right: source.config.right,
       jurisdiction: source.config.jurisdiction,
     });
@@ -114,7 +116,7 @@ function createWebhookHandler(deps: IntakeRoutesDeps): WebhookHandler {
 
 const verificationBodySchema = z
   .strictObject({
-    code: z.string().max(32).optional().describe('The eight digits that were sent; spaces and dashes are passed over.'),
+    code: z.string().max(32).optional().describe('The digits that were sent; spaces and dashes are passed over.'),
     send_again: z.literal(true).optional().describe('Asks for another code instead.'),
     evidence: z.enum(evidenceCodes).optional().describe('For an operator with an API key: what was seen of who the person is.'),
   })
@@ -125,7 +127,7 @@ function registerVerificationRoute(app: HttpServer, deps: IntakeRoutesDeps): voi
     '/v1/privacy-requests/:id/verification',
     {
       schema: {
-        summary: 'Give the e-mailed code, ask for another one, or verify the person as an operator',
+        summary: 'Give the code that was sent, ask for another one, or verify the person as an operator',
         tags: ['requests'],
         params: z.object({ id: z.string().max(64) }),
         body: verificationBodySchema,

@@ -35,13 +35,13 @@ export async function takeMessage(trx: Transaction<IntakeTables>, key: MessageKe
   return row !== undefined;
 }
 
-/** Keeps the answer of a message, for its repetitions. */
-export async function keepAnswer(trx: Transaction<IntakeTables>, key: MessageKey, answer: unknown): Promise<void> {
+/** Keeps an answer under each of its keys, all of one source, for repetitions. */
+export async function keepAnswer(trx: Transaction<IntakeTables>, keys: readonly [MessageKey, ...MessageKey[]], answer: unknown): Promise<void> {
   await trx
     .updateTable('intake_replay')
     .set({ answer: JSON.stringify(answer) })
-    .where('source', '=', key.source)
-    .where('message_id', '=', key.messageId)
+    .where('source', '=', keys[0].source)
+    .where('message_id', 'in', keys.map((each) => each.messageId))
     .execute();
 }
 

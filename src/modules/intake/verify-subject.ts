@@ -3,13 +3,15 @@ import { parseId, type RequestId } from '../../contract/ids.ts';
 import type { Database, Tx } from '../../platform/db/database.ts';
 import { Failure } from '../../platform/failure.ts';
 import { newId } from '../../platform/ids.ts';
-import type { Verification } from '../identity/index.ts';
+import type { CodeVerdict, Verification } from '../identity/index.ts';
 import { takeMinutePlace, type RatePlace } from './rate-limited.ts';
 
 /** What verifying a person needs. */
 export interface VerifySubjectDeps {
   readonly database: Database;
-  readonly verification: Pick<Verification, 'submitCode' | 'sendAgain'>;
+  readonly verification: Pick<Verification, 'submitCode' | 'codeJudged' | 'sendAgain'>;
+  /** Has the service that sent a code to the person's telephone judge it; `unknown` when it could not be asked. */
+  readonly judgeCode: (requestId: RequestId, code: string) => Promise<'right' | 'wrong' | 'unknown'>;
   /** Moves the request on, once the right code was given. */
   readonly subjectVerified: (tx: Tx, requestId: RequestId, method: string) => Promise<boolean>;
 }
@@ -35,19 +37,25 @@ const idOf = (text: string): RequestId => parseId('request', text) ?? newId('req
 
 /** Makes the use case. */
 export function createVerifySubject(deps: VerifySubjectDeps): VerifySubject {
+  const moveOn = async (tx: Tx, requestId: RequestId, verdict: CodeVerdict, method: string): Promise<boolean> =>
+    (verdict === 'verified' || verdict === 'already_verified') && deps.subjectVerified(tx, requestId, method);
+
+  /** The verdict leaves each transaction as a value: thrown inside, it would take the count of the attempt with it. */
+  const isRight = async (requestId: RequestId, code: string): Promise<boolean> => {
+    const judged = await deps.database.transaction(async (tx) => {
+      const { verdict, method } = await deps.verification.submitCode(tx, requestId, code);
+      return verdict === 'elsewhere' ? verdict : moveOn(tx, requestId, verdict, method);
+    });
+    if (judged !== 'elsewhere') return judged;
+    const answer = await deps.judgeCode(requestId, code);
+    return deps.database.transaction(async (tx) => moveOn(tx, requestId, await deps.verification.codeJudged(tx, requestId, code, answer), 'sms_code'));
+  };
+
   return {
     takePlace: (id) => takeMinutePlace(deps.database, bucketOf(id), perMinute),
     submit: async (id, code) => {
-      const requestId = idOf(id);
-      // The verdict leaves the transaction as a value: thrown inside, it would take the count of the attempt with it.
-      const isVerified = await deps.database.transaction(async (tx) => {
-        const judged = await deps.verification.submitCode(tx, requestId, code.replaceAll(/[\s-]/gu, ''));
-        if (judged !== 'verified' && judged !== 'already_verified') return false;
-        return deps.subjectVerified(tx, requestId, 'email_code');
-      });
-      if (!isVerified) {
-        throw new Failure('VERIFICATION_FAILED', 'The code is wrong, has expired or was tried too often, or nothing waits for it; ask for a new one');
-      }
+      if (await isRight(idOf(id), code.replaceAll(/[\s-]/gu, ''))) return;
+      throw new Failure('VERIFICATION_FAILED', 'The code is wrong, has expired or was tried too often, or nothing waits for it; ask for a new one');
     },
     sendAgain: async (id) => {
       await deps.database.transaction((tx) => deps.verification.sendAgain(tx, idOf(id)));

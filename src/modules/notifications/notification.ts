@@ -2,31 +2,43 @@ import type { RequestId } from '../../contract/ids.ts';
 import type { Confirmation, Outcome, Residue, Verdict } from '../../contract/outcomes.ts';
 
 /** What can be said. */
-export type NotificationTemplate = 'verification_code' | 'closed' | 'dpo_manual_task' | 'dpo_deadline' | 'dpo_audit_alert';
+export type NotificationTemplate = 'verification_code' | 'closed' | 'dpo_manual_task' | 'dpo_deadline' | 'dpo_contradicted' | 'dpo_audit_alert';
+/** Where the data protection officer is reached beside e-mail: a signed webhook, a chat's incoming webhook. */
+export type OfficerHook = 'dpo_webhook' | 'dpo_chat';
 /** Who it is said to: the person, or the data protection officer. */
-export type Recipient = 'subject' | 'dpo';
+export type Recipient = 'subject' | 'dpo' | OfficerHook;
 
 /** Something to be said. */
 export interface NewNotification {
   /** Null where it is about the whole installation. */
   readonly requestId: RequestId | null;
   readonly template: NotificationTemplate;
-  readonly recipient: Recipient;
+  /** `dpo` is every way in which the officer is reached. */
+  readonly recipient: 'subject' | 'dpo';
   /** One notification of a template for each: `code-1`, the time of the closure, the id of a manual task. */
   readonly occasion: string;
 }
 
 /** Why a notification ended without being sent, or was not sent yet. */
 export type NotificationError =
-  /** The person gave no e-mail address, or no data protection officer is configured. */
+  /** The person gave no address or number that was proven, or no data protection officer is configured. */
   | 'NO_ADDRESS'
   | 'MAIL_NOT_CONFIGURED'
+  | 'SMS_NOT_CONFIGURED'
   /** What it would say is no longer so: another code was sent, the task was settled, the request was opened again. */
   | 'SUPERSEDED'
   /** The mail server refused the address for good. */
   | 'MAIL_REFUSED'
   /** The mail server could not be reached, or did not accept the message yet; it is tried again. */
   | 'MAIL_FAILED'
+  /** The receiver of the webhook could not be reached, or did not accept the message yet; it is tried again. */
+  | 'HOOK_FAILED'
+  /** It was configured when this was written, and is not any more. */
+  | 'HOOK_NOT_CONFIGURED'
+  /** No message will reach the number: it is none, it is a land line, or its owner wants none. */
+  | 'SMS_REFUSED'
+  /** The sender of messages could not be reached, or did not accept the message yet; it is tried again. */
+  | 'SMS_FAILED'
   /** Tried for a week. */
   | 'GAVE_UP'
   /** The person's data was destroyed before the message could be sent. */

@@ -64,6 +64,9 @@ async function newRequest(identifiers: readonly NewIdentifier[]): Promise<Reques
   return id;
 }
 
+const hooked: string[] = [];
+let hookResult: 'accepted' | 'failed' = 'accepted';
+
 const say = async (notification: NewNotification): Promise<string> => {
   await database.transaction((tx) => notify(tx, notification));
   return jobs.at(-1)?.data['notification_id'] ?? '';
@@ -86,7 +89,7 @@ describe.each(databaseKinds)('on the database of kind $kind', ({ kind }) => {
       send: async (_tx: unknown, _kind: unknown, data: Record<string, string>, options?: { readonly delayMs?: number }) => void jobs.push({ data, delayMs: options?.delayMs ?? 0 }),
       poke: async (_kind: unknown, data: Record<string, string>) => void jobs.push({ data, delayMs: -1 }),
     };
-    notify = createNotify({ clock, jobs: queue });
+    notify = createNotify({ clock, jobs: queue, officerHooks: [] });
     deps = {
       database,
       clock,
@@ -98,7 +101,9 @@ describe.each(databaseKinds)('on the database of kind $kind', ({ kind }) => {
       sender: { name: 'Shop', contact: 'privacy@shop.example' },
       dpo: 'dpo@shop.example',
       codeMinutes: 30,
-      codeToSend: async () => code,
+      texter: undefined,
+      officerHooks: { send: async (hook, id, template) => ((hooked.push(`${hook} ${template} ${id}`), hookResult)) },
+      codeToSend: async () => (code === undefined ? undefined : { to: 'email', code }),
       referenceOf: async () => 'Q-7K3M-9D2F',
       describeClosure: async () => closure,
       describeManualTask: async () => manualTask,
@@ -185,6 +190,34 @@ describe.each(databaseKinds)('on the database of kind $kind', ({ kind }) => {
   });
 
   describe('a notification that cannot be sent', () => {
+    it('for the officer goes every way that is configured, each once, and one that is down keeps back no other', async () => {
+      const requestId = await newRequest([ada]);
+      const { jobs: queue } = deps;
+      hooked.length = 0;
+      const first = jobs.length;
+      const alert = { requestId, template: 'dpo_deadline', recipient: 'dpo', occasion: 'due_soon' } as const;
+      const notifyAll = createNotify({ clock, jobs: queue, officerHooks: ['dpo_webhook', 'dpo_chat'] });
+      for (let twice = 0; twice < 2; twice += 1) await database.transaction((tx) => notifyAll(tx, alert));
+      const ids = jobs.slice(first).map((job) => job.data['notification_id'] ?? '');
+      expect(ids).toHaveLength(3);
+      hookResult = 'failed';
+      for (const id of ids) await sender.send(id);
+      expect(mailsTo('dpo@shop.example').filter((mail) => mail.text.includes('The statutory deadline is near'))).toHaveLength(1);
+      expect((await Promise.all(ids.map(row))).map((each) => [each.recipient, each.error_code, each.sent_at !== null])).toEqual([
+        ['dpo', null, true],
+        ['dpo_webhook', 'HOOK_FAILED', false],
+        ['dpo_chat', 'HOOK_FAILED', false],
+      ]);
+      hookResult = 'accepted';
+      for (const id of ids.slice(1)) {
+        await makeDue(id);
+        await sender.send(id);
+      }
+      // The same id at each try: by it the receiver knows a repetition.
+      expect(hooked).toEqual([`dpo_webhook dpo_deadline ${ids[1]}`, `dpo_chat dpo_deadline ${ids[2]}`, `dpo_webhook dpo_deadline ${ids[1]}`, `dpo_chat dpo_deadline ${ids[2]}`]);
+      expect((await Promise.all(ids.map(row))).every((each) => each.sent_at !== null)).toBe(true);
+    });
+
     it('because the server is busy is tried again, and then sent, under one Message-ID', async () => {
       const id = await say(closed(await newRequest([{ ...ada, value: 'busy@example.com' }])));
       inbox.rejectNext(1);

@@ -3,7 +3,7 @@ import type { Clock } from '../../platform/clock.ts';
 import { tablesOf, type Tx } from '../../platform/db/database.ts';
 import type { Jobs } from '../../platform/jobs/jobs.ts';
 import { notificationSend } from './jobs.ts';
-import type { NewNotification } from './notification.ts';
+import type { NewNotification, OfficerHook, Recipient } from './notification.ts';
 import { insertNotification } from './store.ts';
 import type { NotificationTables } from './tables.ts';
 
@@ -11,6 +11,8 @@ import type { NotificationTables } from './tables.ts';
 export interface NotifyDeps {
   readonly clock: Clock;
   readonly jobs: Pick<Jobs, 'send'>;
+  /** Where the data protection officer is reached beside e-mail. */
+  readonly officerHooks: readonly OfficerHook[];
 }
 
 /** Has something said, if and only if the transaction commits, and once for each occasion. */
@@ -19,9 +21,12 @@ export type Notify = (tx: Tx, notification: NewNotification) => Promise<void>;
 /** Makes the use case. */
 export function createNotify(deps: NotifyDeps): Notify {
   return async (tx, { requestId, template, recipient, occasion }) => {
-    const id = uuidv7();
-    const row = { id, request_id: requestId, template, recipient, occasion, created_at: new Date(deps.clock.now()) };
-    if (await insertNotification(tablesOf<NotificationTables>(tx), row)) await deps.jobs.send(tx, notificationSend, { notification_id: id });
+    const recipients: readonly Recipient[] = recipient === 'dpo' ? [recipient, ...deps.officerHooks] : [recipient];
+    for (const each of recipients) {
+      const id = uuidv7();
+      const row = { id, request_id: requestId, template, recipient: each, occasion, created_at: new Date(deps.clock.now()) };
+      if (await insertNotification(tablesOf<NotificationTables>(tx), row)) await deps.jobs.send(tx, notificationSend, { notification_id: id });
+    }
   };
 }
 

@@ -6,14 +6,16 @@ import { tablesOf, type Database, type Tx } from '../../platform/db/database.ts'
 import { isFailure } from '../../platform/failure.ts';
 import type { Jobs } from '../../platform/jobs/jobs.ts';
 import type { Random } from '../../platform/random.ts';
-import type { Vault } from '../identity/index.ts';
-import { auditAlertMessage, closedMessage, deadlineMessage, manualTaskMessage, verificationCodeMessage, type Sender } from './domain/templates.ts';
+import type { CodeToSend, Vault } from '../identity/index.ts';
+import { createComposeForSubject, type ComposedForSubject } from './compose-for-subject.ts';
+import { auditAlertMessage, contradictedMessage, deadlineMessage, manualTaskMessage, type Sender } from './domain/templates.ts';
 import { notificationSend } from './jobs.ts';
-import type { Mailer } from './mailer.ts';
+import type { Mailer, MailResult } from './mailer.ts';
 import type { ClosureFacts, ManualTaskFacts, MessageText, NotificationError } from './notification.ts';
-import { codeNumber } from './notify.ts';
 import { claimNotification, dueNotifications, freeClaims, markRetry, markSent, markSkipped, subjectWaits, type NotificationRow } from './store.ts';
+import type { OfficerHooks } from './officer-hooks.ts';
 import type { NotificationTables } from './tables.ts';
+import type { Texter } from './texter.ts';
 
 /** What sending needs; the facts come from the modules that own them. */
 export interface SendNotificationDeps {
@@ -25,12 +27,15 @@ export interface SendNotificationDeps {
   readonly record: (tx: Tx, entry: AuditEntry) => Promise<void>;
   /** Undefined when no mail server is configured. */
   readonly mailer: Mailer | undefined;
+  /** Undefined when no sender of messages to telephones is configured. */
+  readonly texter: Texter | undefined;
   readonly sender: Sender;
+  readonly officerHooks: Pick<OfficerHooks, 'send'>;
   /** The data protection officer's address, where one is configured. */
   readonly dpo: string | undefined;
   readonly codeMinutes: number;
   /** The n-th code of a request at the moment of sending; undefined when it is not to be sent any more. */
-  readonly codeToSend: (tx: Tx, requestId: RequestId, number: number) => Promise<string | undefined>;
+  readonly codeToSend: (tx: Tx, requestId: RequestId, number: number) => Promise<CodeToSend | undefined>;
   /** A request's reference, for people. */
   readonly referenceOf: (requestId: RequestId) => Promise<string>;
   /** Fails with `CONFLICT` when the request is not closed. */
@@ -53,13 +58,14 @@ export interface NotificationSender {
 
 /** Longer than the mailer's time-outs together, so that only a dead worker loses its claim. */
 const leaseMs = 150_000;
-/** For messages to the person: as long as mail servers keep trying (RFC 5321, section 4.5.4.1: 4 to 5 days) and a weekend. */
-const giveUpMs = 7 * 86_400_000;
 const sweepMax = 1000;
 /** So that the job comes after the moment it waits for, and not in the same millisecond. */
 const afterWakeMs = 50;
 
-type Composed = { readonly to: string; readonly message: MessageText } | { readonly skip: NotificationError };
+interface ForOfficer {
+  readonly message: MessageText;
+}
+type Composed = ForOfficer | { readonly skip: NotificationError };
 
 /** The request that a notification is about; only alerts about the installation have none. */
 function requestOf(row: NotificationRow): RequestId {
@@ -70,38 +76,26 @@ function requestOf(row: NotificationRow): RequestId {
 /** Makes the sender. */
 export function createNotificationSender(deps: SendNotificationDeps): NotificationSender {
   const composeForOfficer = async (row: NotificationRow): Promise<Composed> => {
-    if (deps.dpo === undefined) return { skip: 'NO_ADDRESS' };
-    if (row.template === 'dpo_audit_alert') return { to: deps.dpo, message: auditAlertMessage(deps.sender, row.occasion) };
+    if (row.recipient === 'dpo' && deps.mailer === undefined) return { skip: 'MAIL_NOT_CONFIGURED' };
+    if (row.recipient === 'dpo' && deps.dpo === undefined) return { skip: 'NO_ADDRESS' };
+    if (row.template === 'dpo_audit_alert') return { message: auditAlertMessage(deps.sender, row.occasion) };
     const requestId = requestOf(row);
     const request = formatId('request', requestId);
-    if (row.template === 'dpo_deadline') return { to: deps.dpo, message: deadlineMessage(await deps.referenceOf(requestId), request) };
+    if (row.template === 'dpo_deadline') return { message: deadlineMessage(await deps.referenceOf(requestId), request, row.occasion) };
+    if (row.template === 'dpo_contradicted') return { message: contradictedMessage(await deps.referenceOf(requestId), { request, task: formatId('task', row.occasion) }) };
     // A reminder's occasion has the day behind the id.
     const manualTaskId = row.occasion.split(':', 1)[0] ?? '';
     const facts = await deps.describeManualTask(manualTaskId);
     if (facts === undefined) return { skip: 'SUPERSEDED' };
-    return { to: deps.dpo, message: manualTaskMessage(facts, { request, manualTask: formatId('manualTask', manualTaskId) }) };
+    return { message: manualTaskMessage(facts, { request, manualTask: formatId('manualTask', manualTaskId) }) };
   };
 
-  const composeForSubject = async (row: NotificationRow): Promise<Composed> => {
-    if (deps.clock.now() - row.created_at.getTime() > giveUpMs) return { skip: 'GAVE_UP' };
-    const requestId = requestOf(row);
-    const vault = await deps.vault.unlock(requestId);
-    // Given, not found: what a system knows beside it may be somebody else's address.
-    const email = vault.identifiers.find((each) => each.kind === 'email' && each.foundBy === 'given')?.value;
-    if (email === undefined) return { skip: 'NO_ADDRESS' };
-    if (row.template === 'closed') {
-      return { to: email, message: closedMessage(deps.sender, await deps.describeClosure(requestId), { nonce: vault.nonce, email }) };
-    }
-    const reference = await deps.referenceOf(requestId);
-    const code = await deps.database.transaction((tx) => deps.codeToSend(tx, requestId, codeNumber(row.occasion)));
-    if (code === undefined) return { skip: 'SUPERSEDED' };
-    return { to: email, message: verificationCodeMessage(deps.sender, reference, code, deps.codeMinutes) };
-  };
+  const composeForSubject = createComposeForSubject(deps);
 
-  const compose = async (row: NotificationRow): Promise<Composed> => {
-    if (deps.mailer === undefined) return { skip: 'MAIL_NOT_CONFIGURED' };
+  const compose = async (row: NotificationRow): Promise<Composed | ComposedForSubject> => {
     try {
-      return await (row.recipient === 'dpo' ? composeForOfficer(row) : composeForSubject(row));
+      if (row.recipient === 'subject') return await composeForSubject(row, requestOf(row));
+      return await composeForOfficer(row);
     } catch (error) {
       if (isFailure(error) && error.code === 'KEY_DESTROYED') return { skip: 'KEY_DESTROYED' };
       // The request was closed when this was written and is not any more; its next closure has a notification of its own.
@@ -127,13 +121,19 @@ export function createNotificationSender(deps: SendNotificationDeps): Notificati
     });
   };
 
-  const retry = async (row: NotificationRow): Promise<void> => {
+  const retry = async (row: NotificationRow, code: NotificationError): Promise<void> => {
     const delayMs = backoffMs(row.attempts, deps.random.fraction());
     await deps.database.transaction(async (tx) => {
-      if (await markRetry(tablesOf<NotificationTables>(tx), row, 'MAIL_FAILED', delayMs)) {
+      if (await markRetry(tablesOf<NotificationTables>(tx), row, code, delayMs)) {
         await deps.jobs.send(tx, notificationSend, { notification_id: row.id }, { delayMs: delayMs + afterWakeMs });
       }
     });
+  };
+
+  const tellOfficer = async (row: NotificationRow, { message }: ForOfficer): Promise<MailResult> => {
+    if (row.recipient === 'dpo_webhook' || row.recipient === 'dpo_chat') return deps.officerHooks.send(row.recipient, row.id, row.template, message);
+    if (deps.mailer === undefined || deps.dpo === undefined) throw new Error('A message was composed without a mailer');
+    return deps.mailer.send(deps.dpo, `<${row.id}@${deps.mailer.domain}>`, message);
   };
 
   const sweep = async (): Promise<void> => {
@@ -153,9 +153,7 @@ export function createNotificationSender(deps: SendNotificationDeps): Notificati
       if (row === undefined) return;
       const composed = await compose(row);
       if ('skip' in composed) return skip(row, composed.skip);
-      if (deps.mailer === undefined) throw new Error('A message was composed without a mailer');
-      const result = await deps.mailer.send(composed.to, `<${row.id}@${deps.mailer.domain}>`, composed.message);
-      switch (result) {
+      switch (await ('hand' in composed ? composed.hand() : tellOfficer(row, composed))) {
         case 'accepted':
           return deps.database.transaction(async (tx) => {
             if (await markSent(tablesOf<NotificationTables>(tx), row.id, new Date(deps.clock.now()))) {
@@ -163,10 +161,12 @@ export function createNotificationSender(deps: SendNotificationDeps): Notificati
             }
           });
         case 'refused':
+          if ('hand' in composed) return skip(row, composed.refused);
           // An officer's address that is refused is a mistake in the configuration, and is tried until somebody mends it.
-          return row.recipient === 'subject' ? skip(row, 'MAIL_REFUSED') : retry(row);
+          return row.recipient === 'dpo' ? retry(row, 'MAIL_FAILED') : skip(row, 'HOOK_NOT_CONFIGURED');
         case 'failed':
-          return retry(row);
+          if ('hand' in composed) return retry(row, composed.failed);
+          return retry(row, row.recipient === 'dpo' ? 'MAIL_FAILED' : 'HOOK_FAILED');
       }
     },
     subjectWaits: (requestId) => subjectWaits(deps.database.read<NotificationTables>(), requestId),

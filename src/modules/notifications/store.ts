@@ -18,7 +18,7 @@ export async function insertNotification(
   const stored = await trx
     .insertInto('notification')
     .values({ ...row, sent_at: null, error_code: null, wake_at: after(0) })
-    .onConflict((conflict) => conflict.columns(['request_id', 'template', 'occasion']).doNothing())
+    .onConflict((conflict) => conflict.columns(['request_id', 'template', 'occasion', 'recipient']).doNothing())
     .returning('id')
     .executeTakeFirst();
   return stored !== undefined;

@@ -16,6 +16,8 @@ import type { OrchestrationTables } from './tables.ts';
 const openLookMs = 600_000;
 /** How long before the legal deadline the data protection officer hears of an open request: time to act over a weekend. */
 const dueSoonMs = 72 * 3_600_000;
+/** How long before the latest safe start of a task that has not begun they hear of it. */
+const safeStartSoonMs = 24 * 3_600_000;
 /** Bugs of our own are tried this often before a person is asked. */
 const internalAttemptsMax = 6;
 /** How soon to look again at a request that was moved on by somebody else. */
@@ -175,7 +177,7 @@ async function startExecuting(deps: OrchestrationDeps, request: RequestCore): Pr
   });
 }
 
-/** Tells the data protection officer, once each, that the legal deadline is near, and that the latest safe start of a task passed unused. */
+/** Tells the data protection officer, once each, that the legal deadline is near, and that the latest safe start of a task that has not begun is near. */
 async function warnOfDeadline(deps: OrchestrationDeps, request: RequestCore): Promise<void> {
   await deps.database.transaction(async (tx) => {
     const current = await lockRequest(tablesOf<RequestTables>(tx), request.id);
@@ -184,7 +186,7 @@ async function warnOfDeadline(deps: OrchestrationDeps, request: RequestCore): Pr
     const now = deps.clock.now();
     if (request.due_at.getTime() - now <= dueSoonMs) await deps.notify(tx, { requestId: request.id, template: 'dpo_deadline', recipient: 'dpo', occasion: 'due_soon' });
     const tasks = await tasksOf(tablesOf<OrchestrationTables>(tx), request.id);
-    if (tasks.some((task) => task.dispatched_at === null && task.latest_safe_start.getTime() <= now)) {
+    if (tasks.some((task) => task.dispatched_at === null && task.latest_safe_start.getTime() - now <= safeStartSoonMs)) {
       await deps.notify(tx, { requestId: request.id, template: 'dpo_deadline', recipient: 'dpo', occasion: 'latest_safe_start' });
     }
     await wakeRequest(tx, request.id, now + openLookMs);

@@ -13,7 +13,7 @@ import type { Mapping, Vault } from '../identity/index.ts';
 /** A notice to the person or to the data protection officer; each occasion once. */
 export interface Notice {
   readonly requestId: RequestId;
-  readonly template: 'closed' | 'dpo_manual_task' | 'dpo_deadline';
+  readonly template: 'closed' | 'dpo_manual_task' | 'dpo_deadline' | 'dpo_contradicted';
   readonly recipient: 'subject' | 'dpo';
   readonly occasion: string;
 }

@@ -4,6 +4,7 @@ export { createNoticeFacts, type NoticeFacts } from './describe-for-notices.ts';
 export { registerOrchestrationRoutes } from './routes.ts';
 export { wakeConnection } from './wake-connection.ts';
 export { resumeAfterKey } from './resume-after-key.ts';
+export { lookAtJob, reconcileVendorJobs, takeCallback, vendorJobLook, vendorJobsReconcile, type Reconciled } from './vendor-jobs.ts';
 export { sweepDue, type Swept } from './sweep.ts';
 export { sweep, taskRun } from './jobs.ts';
 export { freeLeases } from './task-store.ts';

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { ErrorCode } from '../../contract/errors.ts';
 import { formatId, type ManualTaskId, type RequestId, type TaskId } from '../../contract/ids.ts';
 import { isoTime } from '../../platform/clock.ts';
@@ -12,8 +13,19 @@ import type { OrchestrationTables } from './tables.ts';
 import { aboutTask, type NamedTask } from './about-task.ts';
 import { advanceSoon } from './advance-soon.ts';
 
-/** How a person ends a manual task: the system is tried again, was done by hand, or is left out on purpose. */
-export type ManualSettlement = 'retry' | 'done_manually' | 'skipped_by_operator';
+const codeSchema = z.string().regex(/^[A-Za-z][A-Za-z0-9_.:/-]{0,99}$/u, 'must be a code or a reference such as ticket:4711, without anything of the person');
+
+/**
+ * How a person ends a manual task: the system is tried again, was done by hand, or is left out on purpose. Evidence and reason are codes or
+ * references, since the audit log keeps them for ever.
+ */
+export const settlementSchema = z.discriminatedUnion('how', [
+  z.strictObject({ how: z.literal('retry') }),
+  z.strictObject({ how: z.literal('done_manually'), evidence: codeSchema.describe('Where it can be seen that it was done: ticket:4711.') }),
+  z.strictObject({ how: z.literal('skipped_by_operator'), reason: codeSchema.describe('Why it is left out: test_system.') }),
+]);
+/** How a person ends a manual task. */
+export type ManualSettlement = z.infer<typeof settlementSchema>;
 
 /** A manual task as it is shown. */
 export interface ManualTask {
@@ -114,7 +126,8 @@ export async function listManualTasks(database: Database, options: { readonly re
  * Settles a manual task by a person's decision, audited under their name; null is Quittance itself, where what it waited for is there again. `retry` sends the task back to where it stood. A hand-made erasure
  * stays `unconfirmed`: Quittance did not see it. Fails with `NOT_FOUND`, or with `CONFLICT` when it was settled before.
  */
-export async function settleManualTask(deps: OrchestrationDeps, id: ManualTaskId, operator: string | null, how: ManualSettlement): Promise<void> {
+export async function settleManualTask(deps: OrchestrationDeps, id: ManualTaskId, operator: string | null, settlement: ManualSettlement): Promise<void> {
+  const { how } = settlement;
   await deps.database.transaction(async (tx) => {
     const trx = tablesOf<OrchestrationTables>(tx);
     const now = deps.clock.now();
@@ -139,7 +152,7 @@ export async function settleManualTask(deps: OrchestrationDeps, id: ManualTaskId
         await deps.record(tx, { ...entry, type: 'task.retried' });
       } else {
         await updateTask(trx, task, { status: 'settled', outcome: how, confirmation: how === 'done_manually' ? 'unconfirmed' : null, settled_at: new Date(now), wake_at: null });
-        await deps.record(tx, { ...entry, type: 'task.settled_manually', outcome: how });
+        await deps.record(tx, { ...entry, type: 'task.settled_manually', outcome: how, reason_code: settlement.how === 'done_manually' ? settlement.evidence : settlement.reason });
       }
     }
     await advanceSoon(deps, tx, manual.request_id);
@@ -149,6 +162,6 @@ export async function settleManualTask(deps: OrchestrationDeps, id: ManualTaskId
 /** Sends every task of a request that waits for a person back to work; answers how many there were. */
 export async function retryRequest(deps: OrchestrationDeps, requestId: RequestId, operator: string): Promise<number> {
   const open = (await listManualTasks(deps.database, { requestId, openOnly: true, limit: 1000 })).filter((each) => each.reason_code !== 'APPROVAL_NEEDED');
-  for (const each of open) await settleManualTask(deps, each.id, operator, 'retry');
+  for (const each of open) await settleManualTask(deps, each.id, operator, { how: 'retry' });
   return open.length;
 }

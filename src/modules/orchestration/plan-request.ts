@@ -1,5 +1,6 @@
 import type { Insertable } from 'kysely';
 import type { RequestId, TaskId } from '../../contract/ids.ts';
+import type { Action } from '../../contract/outcomes.ts';
 import { tablesOf, type Tx } from '../../platform/db/database.ts';
 import { newId } from '../../platform/ids.ts';
 import { findRequest, type RequestTables } from '../requests/index.ts';
@@ -14,9 +15,9 @@ import type { OrchestrationTables } from './tables.ts';
 export const waitingLookMs = 600_000;
 
 /** Plans the tasks for what the vault holds. Pure but for its reading of the configured connections. */
-export function planFor(deps: Pick<OrchestrationDeps, 'connections'>, identifiers: readonly DescribedIdentifier[], dueAt: number): readonly PlannedTask[] {
+export function planFor(deps: Pick<OrchestrationDeps, 'connections'>, identifiers: readonly DescribedIdentifier[], dueAt: number, unsearched: readonly string[] = []): readonly PlannedTask[] {
   const known = identifiers.map((each) => ({ id: each.id, kind: each.kind, commitment: each.commitment, isDoubtful: each.confidence < 1, seenIn: each.seen_in }));
-  return planTasks(deps.connections.all, known, dueAt);
+  return planTasks(deps.connections.all, known, dueAt, unsearched);
 }
 
 /**
@@ -24,13 +25,17 @@ export function planFor(deps: Pick<OrchestrationDeps, 'connections'>, identifier
  * first plan and again for every identifier that is found late (`isLate`: then approval, where the policy asks for it, was given without it); a task that is there already is left as it is. The look at the request that
  * follows wakes the new tasks whose turn it is.
  */
-export async function addPlannedTasks(deps: OrchestrationDeps, tx: Tx, requestId: RequestId, options: { readonly isLate: boolean } = { isLate: false }): Promise<number> {
+export async function addPlannedTasks(deps: OrchestrationDeps, tx: Tx, requestId: RequestId, options: { readonly isLate: boolean; readonly unsearched?: readonly string[] } = { isLate: false }): Promise<number> {
   const trx = tablesOf<OrchestrationTables>(tx);
   const request = await findRequest(tablesOf<RequestTables>(tx), requestId);
   if (request === undefined) throw new Error('A plan is made for a request that does not exist');
-  const planned = planFor(deps, await deps.vault.describe(requestId, tx), request.due_at.getTime());
+  const described = await deps.vault.describe(requestId, tx);
+  const forecast = planFor(deps, described, request.due_at.getTime(), options.unsearched);
   const now = new Date(deps.clock.now());
-  const existing = (await tasksOf(trx, requestId)).filter((each) => each.decision !== 'not_applicable' || planned.some((task) => task.connection === each.connection && task.decision === 'not_applicable'));
+  const stored = await tasksOf(trx, requestId);
+  // A system that is still to be looked into is not one that cannot be asked.
+  const planned = forecast.filter((task) => task.decision !== 'not_applicable' || !stored.some((each) => each.connection === task.connection && each.action === 'locate'));
+  const existing = stored.filter((each) => each.decision !== 'not_applicable' || planned.some((task) => task.connection === each.connection && task.decision === 'not_applicable'));
   const isNew = (task: PlannedTask): boolean =>
     !existing.some((each) => each.connection === task.connection && each.identifier_id === task.identifierId && each.action === task.action);
   const fresh = withRefreshes(planned.filter((task) => task.action !== 'refresh' && isNew(task)), planned).map((task) => ({ task, id: newId('task') }));
@@ -38,10 +43,16 @@ export async function addPlannedTasks(deps: OrchestrationDeps, tx: Tx, requestId
     ...existing.map(({ id, connection, action }) => ({ id, connection, action })),
     ...fresh.map(({ id, task }) => ({ id, connection: task.connection, action: task.action })),
   ];
-  const needsPerson = (task: PlannedTask): boolean => task.action !== 'refresh' && (task.isDoubtful || (options.isLate && deps.policy.approvalRequired));
+  const needsPerson = (task: PlannedTask): boolean => isErasure(task) && (task.isDoubtful || (options.isLate && deps.policy.approvalRequired));
   const before = (task: PlannedTask, id: TaskId): TaskId[] => {
-    const erasures = all.filter((each) => each.connection === task.connection && each.action !== 'refresh').map((each) => each.id);
-    const own = task.afterOwn === 'none' ? [] : task.afterOwn === 'erasures' ? erasures : erasures.slice(0, erasures.indexOf(id));
+    const here = all.filter((each) => each.connection === task.connection);
+    const erasures = here.filter(isErasure).map((each) => each.id);
+    const own = {
+      none: [],
+      look_up: here.filter((each) => each.action === 'locate').map((each) => each.id),
+      earlier: erasures.slice(0, erasures.indexOf(id)),
+      erasures,
+    }[task.afterOwn];
     return [...all.filter((each) => task.afterConnections.includes(each.connection)).map((each) => each.id), ...own];
   };
   await removeNotApplicable(trx, requestId, fresh.flatMap(({ task }) => (task.decision === 'not_applicable' ? [] : [task.connection])));
@@ -70,13 +81,15 @@ export async function addPlannedTasks(deps: OrchestrationDeps, tx: Tx, requestId
   return fresh.length;
 }
 
+const isErasure = ({ action }: { readonly action: Action }): boolean => action === 'erase' || action === 'anonymise';
+
 /**
  * The new erasures, and behind those of each connection whose aggregates are derived a task that refreshes them. Erasures that are found late
  * bring one of their own, about the first of them: what was refreshed before still counted what they erase.
  */
 function withRefreshes(erasures: readonly PlannedTask[], planned: readonly PlannedTask[]): readonly PlannedTask[] {
   const refreshes = planned.filter((task) => task.action === 'refresh').flatMap((refresh) => {
-    const first = erasures.find((task) => task.connection === refresh.connection);
+    const first = erasures.find((task) => task.connection === refresh.connection && isErasure(task));
     return first === undefined ? [] : [{ ...refresh, identifierId: first.identifierId, identifierKind: first.identifierKind, commitment: first.commitment }];
   });
   return [...erasures, ...refreshes];

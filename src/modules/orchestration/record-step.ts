@@ -14,11 +14,14 @@ import { retryWaitMs } from './domain/retry-wait.ts';
 import { taskRun } from './jobs.ts';
 import { escalateTask } from './manual-tasks.ts';
 import { addPlannedTasks } from './plan-request.ts';
-import { finishAttempt, lockTask, nextQueued, tasksOf, updateTask, type TaskRow } from './task-store.ts';
+import { finishAttempt, lockTask, markSeen, nextQueued, tasksOf, updateTask, type TaskRow } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 
 /** What a step answered. */
-export type StepResult = { readonly step: 'erase'; readonly value: EraseResult } | { readonly step: 'confirm'; readonly value: ConfirmResult };
+export type StepResult =
+  | { readonly step: 'erase'; readonly value: EraseResult }
+  | { readonly step: 'confirm'; readonly value: ConfirmResult }
+  | { readonly step: 'locate'; readonly value: readonly NewIdentifier[] };
 
 type TaskChange = Parameters<typeof updateTask>[2];
 
@@ -26,10 +29,11 @@ type TaskChange = Parameters<typeof updateTask>[2];
 export async function recordResult(deps: OrchestrationDeps, claimed: ClaimedStep, vault: OpenVault, result: StepResult): Promise<void> {
   await ifStillHeld(deps, claimed, async (tx, task) => {
     const now = deps.clock.now();
-    await finishAttempt(tablesOf<OrchestrationTables>(tx), task.id, claimed.number, new Date(now), result.value.state, null);
+    await finishAttempt(tablesOf<OrchestrationTables>(tx), task.id, claimed.number, new Date(now), result.step === 'locate' ? 'located' : result.value.state, null);
     await deps.connections.noteSuccess(tx, task.connection);
     if (result.step === 'erase') await recordErase(deps, tx, task, vault, result.value);
-    else await recordConfirm(deps, tx, task, vault, result.value);
+    else if (result.step === 'confirm') await recordConfirm(deps, tx, task, vault, result.value);
+    else await recordLocate(deps, tx, task, vault, result.value);
   });
 }
 
@@ -67,7 +71,8 @@ async function ifStillHeld(deps: OrchestrationDeps, claimed: ClaimedStep, work: 
 
 async function recordErase(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault: OpenVault, result: EraseResult): Promise<void> {
   const now = deps.clock.now();
-  const verdict = afterErase(result, { seenHere: task.seen_here });
+  const isUnmatched = result.state === 'done' && result.outcome === 'nothing_matched';
+  const verdict = afterErase(result, { seenHere: task.seen_here, isLastHope: isUnmatched && (await isLastHope(deps, tx, task)) });
   const change: TaskChange = { attempt: 0, error_code: null };
   if ('cursor' in result && result.cursor !== undefined) {
     change.cursor = vault.seal(Buffer.from(JSON.stringify(result.cursor satisfies Json), 'utf8'), `cursor:${task.id}`);
@@ -108,6 +113,24 @@ async function recordErase(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault
       break;
   }
   await apply(deps, tx, task, verdict, change);
+}
+
+/**
+ * Whether a task is the last of a system that cannot be searched and that knew the person under nothing so far. Who has an id there is told to be
+ * there, so a person looks for the form that it has in that system.
+ */
+async function isLastHope(deps: OrchestrationDeps, tx: Tx, task: TaskRow): Promise<boolean> {
+  if (task.action === 'refresh' || deps.connections.get(task.connection).capabilities.locates.length > 0) return false;
+  const others = (await tasksOf(tablesOf<OrchestrationTables>(tx), task.request_id)).filter((each) => each.connection === task.connection && each.id !== task.id && each.action === task.action);
+  return others.every((each) => each.status === 'settled' && each.outcome === 'nothing_matched');
+}
+
+/** What a look-up found that could not be made before the plan: it gets tasks of its own, and the look-up is over. */
+async function recordLocate(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault: OpenVault, found: readonly NewIdentifier[]): Promise<void> {
+  await addIdentifiers(deps, tx, task, vault, found);
+  const seen = (await deps.vault.describe(task.request_id, tx)).filter((each) => each.seen_in.includes(task.connection)).map((each) => each.id);
+  await markSeen(tablesOf<OrchestrationTables>(tx), task, seen);
+  await apply(deps, tx, task, { to: 'settled', outcome: 'located', confirmation: null }, { attempt: 0, error_code: null });
 }
 
 async function recordConfirm(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault: OpenVault, result: ConfirmResult): Promise<void> {
@@ -151,7 +174,12 @@ async function addLate(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault: Op
     confidence: isSure(each) ? 1 : doubtful,
     seenIn: [task.connection],
   }));
-  await deps.vault.add(tx, vault, late);
+  await addIdentifiers(deps, tx, task, vault, late);
+}
+
+/** Keeps identifiers that were found after the plan was made, and gives them tasks. */
+async function addIdentifiers(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault: OpenVault, found: readonly NewIdentifier[]): Promise<void> {
+  await deps.vault.add(tx, vault, found);
   await addPlannedTasks(deps, tx, task.request_id, { isLate: true });
   await advanceSoon(deps, tx, task.request_id);
 }

@@ -1,8 +1,11 @@
+import type { LocateResult } from '../../connector-kit/index.ts';
+import type { ErrorCode } from '../../contract/errors.ts';
 import { formatId } from '../../contract/ids.ts';
 import type { Identifier, IdentifierKind } from '../../contract/identifiers.ts';
 import { isoTime } from '../../platform/clock.ts';
-import { Failure } from '../../platform/failure.ts';
+import { Failure, isFailure } from '../../platform/failure.ts';
 import { tablesOf } from '../../platform/db/database.ts';
+import type { ConfiguredConnection } from '../connections/index.ts';
 import type { NewIdentifier, OpenVault, VaultIdentifier } from '../identity/index.ts';
 import { lockRequest, moveRequest, type RequestCore, type RequestTables } from '../requests/index.ts';
 import { plainIdentifier } from './plain-identifier.ts';
@@ -14,17 +17,22 @@ import { contactKinds, doubtful } from './domain/doubt.ts';
 const roundsMax = 8;
 /** How long all look-ups of one round may take. */
 const roundMs = 90_000;
+/** How long the others wait for a system that does not answer. */
+const patienceMs = 10 * 60_000;
 
 /**
  * Closes over a person's identifiers: through the imported mapping table and every connection that can look a person up, until nothing new
  * appears; then plans. What a round found is stored before the next one, so a crash repeats a round of reading at the most.
- * Throws what a connection threw, so that the caller tries again later or asks a person.
+ * A system that does not answer keeps the others waiting for some minutes only, and one that refuses us not at all: then the plan is made without
+ * it, with a task that looks into it as soon as it can be. Throws what a connection threw, so that the caller tries again later or asks a person.
  */
 export async function resolveRequest(deps: OrchestrationDeps, request: RequestCore): Promise<void> {
+  const isPatient = deps.clock.now() - request.moved_at.getTime() < patienceMs;
+  const unsearched = new Set<string>();
   for (let round = 0; ; round += 1) {
     if (round === roundsMax) throw new Failure('SUBJECT_AMBIGUOUS', `After ${roundsMax} rounds of look-ups there are still new identifiers; somebody else's may be among them`);
     const vault = await deps.vault.unlock(request.id);
-    const found = [...(await throughMapping(deps, vault)), ...(await throughConnections(deps, request, vault))];
+    const found = [...(await throughMapping(deps, vault)), ...(await throughConnections(deps, request, vault, { isPatient, unsearched }))];
     deps.boundary('request.located');
     const added = await deps.database.transaction(async (tx) => {
       const news = await deps.vault.add(tx, vault, found);
@@ -47,7 +55,7 @@ export async function resolveRequest(deps: OrchestrationDeps, request: RequestCo
     const current = await lockRequest(tablesOf<RequestTables>(tx), request.id);
     if (current === undefined || current.status !== 'resolving') return;
     const now = deps.clock.now();
-    const count = await addPlannedTasks(deps, tx, request.id);
+    const count = await addPlannedTasks(deps, tx, request.id, { isLate: false, unsearched: [...unsearched] });
     // No system at all was asked: that is a mistake in the configuration, and not a person of whom nothing is held.
     if (count === 0) throw new Failure('UNSUPPORTED', 'There is no connection that this request could be carried out at');
     await moveRequest(tx, deps, current, {
@@ -77,30 +85,56 @@ async function throughMapping(deps: OrchestrationDeps, vault: OpenVault): Promis
   return closure.identifiers.map((each) => ({ ...each, foundBy: 'mapping', confidence }));
 }
 
-async function throughConnections(deps: OrchestrationDeps, request: RequestCore, vault: OpenVault): Promise<readonly NewIdentifier[]> {
+/** Looks into every system at once. What cannot be looked into is put on the list of `unsearched`, unless there is still time to wait for it. */
+async function throughConnections(
+  deps: OrchestrationDeps,
+  request: RequestCore,
+  vault: OpenVault,
+  state: { readonly isPatient: boolean; readonly unsearched: Set<string> },
+): Promise<readonly NewIdentifier[]> {
   const signal = AbortSignal.timeout(roundMs);
-  const proven = provenOf(vault);
   const answers = await Promise.all(
     deps.connections.all.map(async (connection) => {
-      const known = proven.filter((each) => connection.capabilities.locates.includes(each.kind));
-      if (known.length === 0) return [];
-      const context = connection.context({ signal, stepEndsAt: deps.clock.now() + roundMs });
-      const { found, knows } = await connection.connection.locate(context, known.map((each) => plainIdentifier(each)));
-      const foundBy = `connection:${connection.name}`;
-      const seenIn = [connection.name];
-      const isTrusted = connection.capabilities.isIdentityMap && request.vouched;
-      const seen = knows.map((identifier): NewIdentifier => ({ ...identifier, foundBy, confidence: 1, seenIn }));
-      const fresh = found.map(({ identifier, via, confidence }): NewIdentifier => ({
-        ...identifier,
-        foundBy,
-        confidence: contactKinds.includes(identifier.kind) && !isTrusted ? Math.min(doubtful, confidence) : confidence,
-        seenIn,
-        ...viaOf(vault, via),
-      }));
-      return [...seen, ...fresh];
+      const known = searchable(connection, vault);
+      if (known.length === 0 || state.unsearched.has(connection.name)) return [];
+      try {
+        const answer = await connection.connection.locate(connection.context({ signal, stepEndsAt: deps.clock.now() + roundMs }), known);
+        return readLookUp(connection, request, vault, answer);
+      } catch (error) {
+        if (!isFailure(error) || !isOfSystem(error.code) || (error.retry === 'later' && state.isPatient)) throw error;
+        state.unsearched.add(connection.name);
+        await deps.database.transaction((tx) =>
+          deps.record(tx, { type: 'request.not_searched', at: isoTime(deps.clock.now()), actor: { role: 'system' }, request_id: formatId('request', request.id), system: connection.name, error_code: error.code }),
+        );
+        return [];
+      }
     }),
   );
   return answers.flat();
+}
+
+/** What is wrong with a system or with our access to it, and says nothing of the person. */
+const isOfSystem = (code: ErrorCode): boolean => code.startsWith('VENDOR_') || code.startsWith('CONNECTION_');
+
+/** What a system can be asked for of a person: by what is proven to be theirs. */
+export function searchable(connection: ConfiguredConnection, vault: OpenVault): readonly Identifier[] {
+  return provenOf(vault).filter((each) => connection.capabilities.locates.includes(each.kind)).map((each) => plainIdentifier(each));
+}
+
+/** Turns what a look-up answered into identifiers, each with how it was found and how sure it is. */
+export function readLookUp(connection: ConfiguredConnection, request: RequestCore, vault: OpenVault, { found, knows }: LocateResult): readonly NewIdentifier[] {
+  const foundBy = `connection:${connection.name}`;
+  const seenIn = [connection.name];
+  const isTrusted = connection.capabilities.isIdentityMap && request.vouched;
+  const seen = knows.map((identifier): NewIdentifier => ({ ...identifier, foundBy, confidence: 1, seenIn }));
+  const fresh = found.map(({ identifier, via, confidence }): NewIdentifier => ({
+    ...identifier,
+    foundBy,
+    confidence: contactKinds.includes(identifier.kind) && !isTrusted ? Math.min(doubtful, confidence) : confidence,
+    seenIn,
+    ...viaOf(vault, via),
+  }));
+  return [...seen, ...fresh];
 }
 
 function viaOf(vault: OpenVault, via: Identifier): Pick<NewIdentifier, 'via'> {

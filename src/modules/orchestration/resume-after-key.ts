@@ -14,7 +14,7 @@ export async function resumeAfterKey(deps: OrchestrationDeps): Promise<number> {
   for (const each of await listManualTasks(deps.database, { openOnly: true, reasonCode: 'KEY_UNAVAILABLE', limit: resumedMax })) {
     try {
       await deps.vault.unlock(each.request_id);
-      await settleManualTask(deps, each.id, null, 'retry');
+      await settleManualTask(deps, each.id, null, { how: 'retry' });
       resumed += 1;
     } catch (error) {
       // Still without its key, destroyed, or settled by somebody else in this moment: it stays as it is.

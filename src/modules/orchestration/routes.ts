@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
@@ -7,9 +8,10 @@ import type { HttpServer } from '../../platform/http/server.ts';
 import type { Authenticate } from '../access/index.ts';
 import { endedStatuses, findRequest, outsideId, requestBody, requestIdOf, requestParams, summarise, type RequestCore, type RequestTables } from '../requests/index.ts';
 import type { OrchestrationDeps } from './deps.ts';
-import { listManualTasks, retryRequest, settleManualTask } from './manual-tasks.ts';
+import { listManualTasks, retryRequest, settlementSchema, settleManualTask } from './manual-tasks.ts';
 import { planFor } from './plan-request.ts';
 import { tasksOf } from './task-store.ts';
+import { takeCallback } from './vendor-jobs.ts';
 import type { OrchestrationTables } from './tables.ts';
 import { manualTaskSchema, manualTaskView, planSchema, planView, taskSchema, taskView } from './views.ts';
 
@@ -68,6 +70,17 @@ export function registerOrchestrationRoutes(app: HttpServer, deps: Orchestration
       return { retried: await retryRequest(deps, row.id, operator.name) };
     },
   );
+  app.post(
+    '/v1/callbacks/:connection',
+    {
+      config: { parsesItself: true },
+      schema: { summary: "Take in a vendor's completion callback, signed as its connector says; it only has the vendor asked sooner", tags: ['connections'], params: z.object({ connection: z.string().max(40) }), response: { 204: z.null() } },
+    },
+    async (request, reply) => {
+      await takeCallback(deps, request.params.connection, { headers: singleHeaders(request.headers), body: request.rawBody, now: deps.clock.now() });
+      return reply.code(204).send(null);
+    },
+  );
   app.get(
     '/v1/manual-tasks',
     {
@@ -90,11 +103,11 @@ export function registerOrchestrationRoutes(app: HttpServer, deps: Orchestration
     '/v1/manual-tasks/:id/settle',
     {
       schema: {
-        summary: 'Settle a manual task: try again, done by hand, or left out on purpose',
+        summary: 'Settle a manual task: try again, done by hand with its evidence, or left out on purpose with its reason',
         tags: ['manual tasks'],
         security,
         params: requestParams,
-        body: z.strictObject({ how: z.enum(['retry', 'done_manually', 'skipped_by_operator']) }),
+        body: settlementSchema,
         response: { 200: z.object({ id: z.string(), how: z.string() }) },
       },
     },
@@ -102,11 +115,15 @@ export function registerOrchestrationRoutes(app: HttpServer, deps: Orchestration
       const operator = authenticate(request);
       const id = parseId('manualTask', request.params.id);
       if (id === undefined) throw new Failure('NOT_FOUND', 'There is no such manual task');
-      await settleManualTask(deps, id, operator.name, request.body.how);
+      await settleManualTask(deps, id, operator.name, request.body);
       return { id: request.params.id, how: request.body.how };
     },
   );
 }
+
+/** Headers as a connector reads them; of one that came twice, nothing. */
+const singleHeaders = (headers: IncomingHttpHeaders): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(headers).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])));
 
 /** Gives the events of one follower: the request and its tasks whenever either changed, until the request has ended and is certified. */
 async function* follow(

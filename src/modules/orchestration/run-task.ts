@@ -9,6 +9,7 @@ import type { OrchestrationDeps } from './deps.ts';
 import type { RequestCore } from '../requests/index.ts';
 import { plainIdentifier } from './plain-identifier.ts';
 import { recordFailure, recordResult, type StepResult } from './record-step.ts';
+import { readLookUp, searchable } from './resolve-request.ts';
 import { renewTaskLease, saveCursor } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 import { createWorklist, FencedOut } from './worklist.ts';
@@ -63,6 +64,10 @@ async function call(deps: OrchestrationDeps, claimed: ClaimedStep, vault: OpenVa
     const identifier = vault.identifiers.find((each) => each.id === task.identifier_id);
     if (identifier === undefined) throw new Error('A task names an identifier that the vault does not hold');
     const context = eraseContext(deps, claimed, vault, identifier, ended.signal);
+    if (task.action === 'locate') {
+      const value = await connection.connection.locate(context, searchable(connection, vault));
+      return { kind: 'result', result: { step: 'locate', value: readLookUp(connection, claimed.request, vault, value) } };
+    }
     const result: StepResult =
       claimed.step === 'erase'
         ? { step: 'erase', value: checkEraseResult(task.action, await (task.action === 'refresh' ? refresh(claimed, context) : connection.connection.erase(context))) }
@@ -91,7 +96,7 @@ function eraseContext(deps: OrchestrationDeps, claimed: ClaimedStep, vault: Open
   return {
     ...connection.context({ signal, stepEndsAt: deps.clock.now() + stepMs }),
     identifier: plainIdentifier(identifier),
-    identifiers: vault.identifiers.map((each) => plainIdentifier(each)),
+    identifiers: vault.identifiers.filter((each) => each.confidence >= 1 || each.id === identifier.id).map((each) => plainIdentifier(each)),
     action: task.action === 'anonymise' ? 'anonymise' : 'erase',
     seenHere: task.seen_here,
     attempt: task.attempt,

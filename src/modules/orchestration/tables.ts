@@ -33,6 +33,8 @@ export interface OrchestrationTables {
     cursor: Optional<Buffer>;
     cursor_before: Optional<Buffer>;
     vendor_job: Optional<string>;
+    reconciled_at: OptionalTime;
+    reconciled_state: Optional<string>;
     progress_done: Optional<number>;
     progress_total: Optional<number>;
     error_code: Optional<ErrorCode>;

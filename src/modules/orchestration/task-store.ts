@@ -1,5 +1,5 @@
 import { sql, type Insertable, type Kysely, type Selectable, type Transaction, type Updateable } from 'kysely';
-import type { RequestId, TaskId } from '../../contract/ids.ts';
+import type { IdentifierId, RequestId, TaskId } from '../../contract/ids.ts';
 import { mayFollow, taskLife } from '../../contract/life.ts';
 import type { TaskStatus } from '../../contract/outcomes.ts';
 import { Failure } from '../../platform/failure.ts';
@@ -162,4 +162,17 @@ export async function earlierThan(
     earlierJobs: rows.flatMap((row) => (row.vendor_job === null ? [] : [{ connection: row.connection, job: row.vendor_job }])),
     hasErased: rows.some((row) => row.connection === task.connection && (row.outcome === 'erased' || row.outcome === 'anonymised' || row.outcome === 'done_manually')),
   };
+}
+
+/** Marks what is not over of a task's connection as seen there, where it is about one of these identifiers. */
+export async function markSeen(trx: Transaction<OrchestrationTables>, task: Pick<TaskRow, 'request_id' | 'connection'>, identifiers: readonly IdentifierId[]): Promise<void> {
+  if (identifiers.length === 0) return;
+  await trx
+    .updateTable('task')
+    .set({ seen_here: true })
+    .where('request_id', '=', task.request_id)
+    .where('connection', '=', task.connection)
+    .where('identifier_id', 'in', identifiers)
+    .where('status', '<>', 'settled')
+    .execute();
 }

@@ -5,7 +5,7 @@ import { tablesOf, type Tx } from '../../platform/db/database.ts';
 import { Failure } from '../../platform/failure.ts';
 import type { Jobs } from '../../platform/jobs/jobs.ts';
 import type { Random } from '../../platform/random.ts';
-import type { PreparedVault, Vault } from '../identity/index.ts';
+import type { PreparedVault, Vault, Verification } from '../identity/index.ts';
 import { dueAt } from './domain/clocks.ts';
 import { lawFor } from './domain/laws.ts';
 import { newReference } from './domain/reference.ts';
@@ -21,7 +21,7 @@ export interface OpenRequestDeps {
   readonly jobs: Pick<Jobs, 'send'>;
   readonly vault: Pick<Vault, 'create'>;
   readonly record: (tx: Tx, entry: AuditEntry) => Promise<void>;
-  readonly startVerification: (tx: Tx, prepared: PreparedVault, hasEmail: boolean) => Promise<void>;
+  readonly startVerification: Verification['start'];
   /** Called when all is written and nothing is committed yet; tests kill the process there. */
   readonly beforeCommit: () => void;
   readonly defaultLaw: string;
@@ -44,7 +44,9 @@ export function createOpenRequest(deps: OpenRequestDeps): OpenRequest {
     const now = deps.clock.now();
     const law = lawFor(incoming.jurisdiction, deps.defaultLaw);
     const sourceId = createHash('sha256').update(incoming.sourceId, 'utf8').digest();
-    const status = incoming.subjectVerified ? 'verified' : 'verifying';
+    const { verification: method } = incoming;
+    const isVerified = method === 'source';
+    const status = isVerified ? 'verified' : 'verifying';
     const row = {
       id: prepared.requestId,
       reference: newReference(deps.random),
@@ -58,15 +60,15 @@ export function createOpenRequest(deps: OpenRequestDeps): OpenRequest {
       verdict: null,
       reason_code: null,
       duplicate_of: null,
-      vouched: incoming.subjectVerified,
+      vouched: isVerified || method === 'proof',
       moved_at: new Date(now),
       received_at: new Date(now),
       due_at: new Date(dueAt(law, now)),
-      verified_at: incoming.subjectVerified ? new Date(now) : null,
-      verified_by: incoming.subjectVerified ? 'source' : null,
+      verified_at: isVerified ? new Date(now) : null,
+      verified_by: isVerified ? 'source' : null,
       planned_at: null,
       closed_at: null,
-      wake_at: new Date(incoming.subjectVerified ? now : now + deps.unverifiedDays * dayMs),
+      wake_at: new Date(isVerified ? now : now + deps.unverifiedDays * dayMs),
     } as const;
     if (!(await insertRequest(trx, row))) {
       const before = await findBySource(trx, incoming.source, sourceId);
@@ -80,11 +82,12 @@ export function createOpenRequest(deps: OpenRequestDeps): OpenRequest {
     const at = isoTime(now);
     const about = { request_id: outsideId(row.id), right: row.request_right, law } as const;
     await deps.record(tx, { type: 'request.received', at, actor: { role: 'source', id: incoming.source }, ...about, to: status });
-    if (incoming.subjectVerified) {
+    if (isVerified) {
       await deps.record(tx, { type: 'request.verified', at, actor: { role: 'source', id: incoming.source }, ...about, verification_method: 'source' });
       await deps.jobs.send(tx, requestAdvance, { request_id: row.id });
     } else {
-      await deps.startVerification(tx, prepared, incoming.identifiers.some((each) => each.kind === 'email'));
+      const given = { source: incoming.source, method, ...(incoming.proof === undefined ? {} : { proof: incoming.proof }) };
+      await deps.startVerification(tx, prepared, given);
     }
     deps.beforeCommit();
     return { created: true, request: summarise({ ...row, attempt: 0, version: 1 }) };

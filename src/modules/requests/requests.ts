@@ -1,6 +1,6 @@
 import type { RequestId } from '../../contract/ids.ts';
 import type { RequestStatus, Right, Verdict } from '../../contract/outcomes.ts';
-import type { NewIdentifier } from '../identity/index.ts';
+import type { NewIdentifier, VerificationMethod } from '../identity/index.ts';
 
 /** A request as it arrives from a source: normalised, and of nobody yet. */
 export interface IncomingRequest {
@@ -15,8 +15,10 @@ export interface IncomingRequest {
   readonly jurisdiction: string | undefined;
   /** At least one; in normal form, `foundBy: 'given'`. */
   readonly identifiers: readonly NewIdentifier[];
-  /** True when the source has already verified who the person is. */
-  readonly subjectVerified: boolean;
+  /** How it is proven who the person is; `source` when the source has verified them already. */
+  readonly verification: 'source' | VerificationMethod;
+  /** For `proof`: what the verification service is to match with the person. */
+  readonly proof?: string;
 }
 
 /** What the API shows of a request: nothing of the person. */

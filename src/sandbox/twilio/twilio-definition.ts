@@ -7,8 +7,10 @@ import { registerMemoryProfileRoutes, registerMemoryStoreRoutes } from './memory
 import { registerMediaRoutes, registerMessageRoutes, renderMessage } from './message-routes.ts';
 import { registerOrchestratorRoutes, renderOrchestrated, settleOperations } from './orchestrator-routes.ts';
 import { plantSeed } from './plant-seed.ts';
+import { registerSendMessageRoute } from './send-message-route.ts';
 import { twilioError } from './twilio-error.ts';
 import { createTwilioState, type MemoryNote, type World } from './twilio-state.ts';
+import { codesOnTheirWay, registerVerifyRoutes } from './verify-routes.ts';
 import {
   registerCallRoutes,
   registerRecordingChildRoutes,
@@ -46,6 +48,7 @@ function dump(world: World): unknown {
     orchestrated_conversations: state.orchestrated.select().map((each) => renderOrchestrated(state, each)),
     webhook_headers: state.webhookHeaders,
     webhooks_fired: state.webhooksFired,
+    verify_codes: codesOnTheirWay(world),
   };
 }
 
@@ -67,6 +70,7 @@ export function twilioDefinition(): VendorDefinition {
       const register = [
         registerGate,
         registerMessageRoutes,
+        registerSendMessageRoute,
         registerMediaRoutes,
         registerCallRoutes,
         registerRecordingRoutes,
@@ -77,6 +81,7 @@ export function twilioDefinition(): VendorDefinition {
         registerMemoryNoteRoutes,
         registerConversationRoutes,
         registerOrchestratorRoutes,
+        registerVerifyRoutes,
       ];
       for (const each of register) each(world);
     },

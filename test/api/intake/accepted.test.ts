@@ -71,7 +71,7 @@ describe('a message that comes again', () => {
     const before = await world.countRows();
     const id = parseId('request', first.json<Answer>().id);
     if (id === undefined) throw new Error('no id');
-    const code = await world.database.transaction((tx) => world.verification.codeToSend(tx, id, 1));
+    const code = (await world.database.transaction((tx) => world.verification.codeToSend(tx, id, 1)))?.code;
     expect((await post(world, first.json<Answer>().links['verification'] ?? '', { code })).statusCode).toBe(200);
     world.clock.advance(60_000);
     const second = await sendWebhook(world, { source: 'form', id: 'msg_twice' });

@@ -3,13 +3,14 @@ import { sql } from 'kysely';
 import type { Response as Injected } from 'light-my-request';
 import type { AuditEntry } from '../../../src/contract/audit-entry.ts';
 import { createAuthenticate } from '../../../src/modules/access/index.ts';
-import { createVault, createVerification, type Vault, type Verification } from '../../../src/modules/identity/index.ts';
-import { createAcceptRequest, createSources, createVerifySubject, registerIntakeRoutes } from '../../../src/modules/intake/index.ts';
+import type { RequestId } from '../../../src/contract/ids.ts';
+import { createFailedProofs, createProofVerification, createVault, createVerification, type Vault, type Verification } from '../../../src/modules/identity/index.ts';
+import { createAcceptRequest, createAskAboutProof, createIntakePressure, createSources, createVerifySubject, registerIntakeRoutes, type ProofService } from '../../../src/modules/intake/index.ts';
 import { codeOccasion, createNotify } from '../../../src/modules/notifications/index.ts';
-import { createOpenRequest, createRequestActions } from '../../../src/modules/requests/index.ts';
+import { createOpenRequest, createRequestActions, findRequest, type RequestTables } from '../../../src/modules/requests/index.ts';
 import { documentSchema } from '../../../src/platform/config/document.ts';
 import { createLocalKeyProvider } from '../../../src/platform/crypto/key-provider.ts';
-import { loadSystemKeys } from '../../../src/platform/crypto/system-keys.ts';
+import { loadSystemKeys, type SystemKeys } from '../../../src/platform/crypto/system-keys.ts';
 import type { Database } from '../../../src/platform/db/database.ts';
 import { openEmbedded } from '../../../src/platform/db/embedded.ts';
 import { migrate } from '../../../src/platform/db/migrate.ts';
@@ -28,7 +29,12 @@ export interface IntakeWorld {
   readonly database: Database;
   readonly vault: Vault;
   readonly verification: Verification;
+  readonly systemKeys: SystemKeys;
   readonly clock: { now: () => number; advance: (ms: number) => void };
+  /** Asks the verification service about a request's proof, as its job does. */
+  readonly askAboutProof: (requestId: RequestId) => Promise<void>;
+  /** What stands in for the services of others. */
+  readonly services: { askProof: ProofService; judgeCode: (code: string) => 'right' | 'wrong' | 'unknown' };
   /** Entries and jobs as they were handed over; those of a transaction that failed are among them. */
   readonly entries: AuditEntry[];
   readonly jobs: { name: string; data: Record<string, string> }[];
@@ -44,10 +50,12 @@ const config = documentSchema.parse({
   version: 1,
   controller: { name: 'Shop', contact: 'privacy@shop.example' },
   sources: {
-    shop: { secret: '${env:SHOP}', subject_verified: true },
+    shop: { secret: '${env:SHOP}', verify: 'source' },
     form: { secret: '${env:SHOP}' },
-    crm: { scheme: 'hmac-sha256-hex', secret: '${env:CRM}', subject_verified: true },
-    slow: { secret: '${env:SHOP}', subject_verified: true, rate_limit_per_minute: 2 },
+    texts: { secret: '${env:SHOP}', verify: 'sms_code' },
+    proven: { secret: '${env:SHOP}', verify: 'proof' },
+    crm: { scheme: 'hmac-sha256-hex', secret: '${env:CRM}', verify: 'source' },
+    slow: { secret: '${env:SHOP}', verify: 'source', rate_limit_per_minute: 2 },
   },
 });
 
@@ -55,7 +63,13 @@ const noKeys = async (): Promise<Response> => {
   throw new Error('no JWT source here');
 };
 
-export async function openIntakeWorld(open: () => Promise<Database> = openEmbedded): Promise<IntakeWorld> {
+/** What differs from world to world. */
+export interface WorldOptions {
+  readonly smsCodesBy?: 'us' | 'service';
+  readonly failedProofsPerHour?: number;
+}
+
+export async function openIntakeWorld(open: () => Promise<Database> = openEmbedded, options: WorldOptions = {}): Promise<IntakeWorld> {
   const database = await open();
   await migrate(database, 'main');
   let now = Date.parse('2026-11-21T10:00:00Z');
@@ -67,10 +81,24 @@ export async function openIntakeWorld(open: () => Promise<Database> = openEmbedd
   const jobs: IntakeWorld['jobs'] = [];
   const queue = { send: async (_tx: unknown, kind: { name: string }, data: Record<string, string>) => void jobs.push({ name: kind.name, data }) };
   const vault = createVault({ database, keyProvider, systemKeys, clock });
-  const notify = createNotify({ clock, jobs: queue });
+  const notify = createNotify({ clock, jobs: queue, officerHooks: [] });
+  const failedProofs = createFailedProofs({ clock, perHour: options.failedProofsPerHour ?? 1000 });
+  const proofs = createProofVerification({
+    database,
+    systemKeys,
+    clock,
+    vault,
+    failedProofs,
+    record,
+    askLater: (tx, requestId) => queue.send(tx, { name: 'proof-ask' }, { request_id: requestId }),
+    proofsMax: 5,
+  });
   const verification = createVerification({
     systemKeys,
     clock,
+    proofs,
+    failedProofs,
+    smsCodesBy: options.smsCodesBy ?? 'us',
     record,
     codeMinutes: 30,
     codeAttempts: 5,
@@ -94,18 +122,37 @@ export async function openIntakeWorld(open: () => Promise<Database> = openEmbedd
   });
   const actions = createRequestActions({ database, clock, jobs: queue, record });
   const logged: string[] = [];
-  const app = await createHttpServer(createLog('trace', { write: (line) => void logged.push(line) }), '0.0.0');
+  const log = createLog('trace', { write: (line) => void logged.push(line) });
+  const app = await createHttpServer(log, '0.0.0');
+  const services: IntakeWorld['services'] = {
+    askProof: async () => {
+      throw new Error('nothing is asked here');
+    },
+    judgeCode: () => 'unknown',
+  };
+  const askAboutProof = createAskAboutProof({
+    database,
+    random: systemRandom,
+    log,
+    vault,
+    proofs,
+    failedProofs,
+    service: (question) => services.askProof(question),
+    isWaiting: async (id) => (await findRequest(database.read<RequestTables>(), id))?.status === 'verifying',
+    subjectVerified: actions.subjectVerified,
+  });
   registerIntakeRoutes(app, {
     database,
     clock,
     sources: createSources(config.sources, { environment: { SHOP: webhookSecret, CRM: 'a secret of the crm, long enough' }, readFile: () => '' }, noKeys),
     authenticate: createAuthenticate([
-      { name: 'desk', subjectVerified: true, key: new Secret(apiKey) },
-      { name: 'web-form', subjectVerified: false, key: new Secret(unverifiedApiKey) },
+      { name: 'desk', verify: 'source', key: new Secret(apiKey) },
+      { name: 'web-form', verify: 'email_code', key: new Secret(unverifiedApiKey) },
     ]),
-    acceptRequest: createAcceptRequest({ database, clock, systemKeys, vault, openRequest, defaultCountry: 'US' }),
+    pressure: createIntakePressure(),
+    acceptRequest: createAcceptRequest({ database, clock, systemKeys, vault, openRequest, giveAnotherProof: proofs.giveAnother, defaultCountry: 'US' }),
     verifyByOperator: actions.verifyByOperator,
-    verifySubject: createVerifySubject({ database, verification, subjectVerified: actions.subjectVerified }),
+    verifySubject: createVerifySubject({ database, verification, judgeCode: async (_id, code) => services.judgeCode(code), subjectVerified: actions.subjectVerified }),
   });
   await app.ready();
   const countRows = async (): Promise<Record<string, number>> => {
@@ -120,6 +167,9 @@ export async function openIntakeWorld(open: () => Promise<Database> = openEmbedd
     database,
     vault,
     verification,
+    systemKeys,
+    askAboutProof,
+    services,
     clock,
     entries,
     jobs,

@@ -50,8 +50,8 @@ export function simConfig(choices: { readonly approval: 'required' | 'none'; rea
       access: { api_keys: [{ name: 'operator', key: '${env:API_KEY}' }] },
       mail: { smtp_url: '${env:SMTP_URL}', from: 'Example Company <privacy@example.com>' },
       sources: {
-        crm: { scheme: 'standard-webhooks', secret: '${env:CRM_SECRET}', subject_verified: true, jurisdiction: 'DE' },
-        portal: { scheme: 'standard-webhooks', secret: '${env:CRM_SECRET}', subject_verified: false, jurisdiction: 'DE' },
+        crm: { scheme: 'standard-webhooks', secret: '${env:CRM_SECRET}', verify: 'source', jurisdiction: 'DE' },
+        portal: { scheme: 'standard-webhooks', secret: '${env:CRM_SECRET}', verify: 'email_code', jurisdiction: 'DE' },
       },
       connections: Object.fromEntries(choices.systems.map((name) => [name, connections[name]])),
       audit: { origin: 'example.com/quittance-simulation', checkpoint_seconds: 1 },

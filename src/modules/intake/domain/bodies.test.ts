@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { isFailure } from '../../../platform/failure.ts';
-import { readBody } from './bodies.ts';
+import { readBody, type BodyOptions } from './bodies.ts';
 import { readIdempotencyKey } from './idempotency-key.ts';
 
-const verified = { defaultCountry: 'US', subjectVerified: true };
-const unverified = { ...verified, subjectVerified: false };
+const verified: BodyOptions = { defaultCountry: 'US', verify: 'source' };
+const unverified: BodyOptions = { ...verified, verify: 'email_code' };
 
 function refusal(body: unknown, options = verified): { code: string; field: string | undefined; detail: string } {
   try {
@@ -21,6 +21,9 @@ describe('a body', () => {
     expect(readBody({ email: 'Ada@Example.com', phone: '(202) 555-0143', stripe_customer_id: 'cus_NffrFeUfNV2Hib', user_id: 'u1', jurisdiction: 'DE' }, verified)).toEqual({
       right: undefined,
       jurisdiction: 'DE',
+      requestId: undefined,
+      verification: 'source',
+      proof: undefined,
       identifiers: [
         { kind: 'email', value: 'ada@example.com', raw: 'Ada@Example.com', foundBy: 'given', confidence: 1 },
         { kind: 'phone', value: '+12025550143', raw: '(202) 555-0143', foundBy: 'given', confidence: 1 },
@@ -50,6 +53,42 @@ describe('a body', () => {
     const body = { subject: { identifiers: [{ kind: 'email', value: 'ada@example.com' }, { kind: 'email', value: 'eve@example.com' }] } };
     expect(readBody(body, verified).identifiers).toHaveLength(2);
     expect(refusal(body, unverified)).toMatchObject({ code: 'VALIDATION_FAILED', field: '/subject/identifiers/1/value' });
+  });
+
+  it('of a person whom a code by SMS will prove is believed in the number, and half in the rest, and names one number', () => {
+    const options = { ...verified, verify: 'sms_code' } as const;
+    const parsed = readBody({ email: 'ada@example.com', phone: '+12025550143' }, options);
+    expect(parsed.identifiers.map((each) => each.confidence)).toEqual([0.5, 1]);
+    expect(parsed.verification).toBe('sms_code');
+    expect(readBody({ email: 'ada@example.com' }, options)).toMatchObject({ verification: 'operator', identifiers: [{ confidence: 0.5 }] });
+    const two = { subject: { identifiers: [{ kind: 'phone', value: '+12025550143' }, { kind: 'phone', value: '+12025550144' }] } };
+    expect(refusal(two, options)).toMatchObject({ code: 'VALIDATION_FAILED', field: '/subject/identifiers/1/value' });
+  });
+
+  const proof = 'c2hhMjU2LW9mLXNvbWV0aGluZw==';
+
+  it('with an id of its own and a proof is read, and the proof is kept only where it is asked about', () => {
+    const body = { request_id: 'case-77', subject_email: 'Ada@Example.com', subject_phone: '(202) 555-0143', identity_proof_hash: proof, jurisdiction: 'US-CA' };
+    const parsed = readBody(body, { ...verified, verify: 'proof' });
+    expect(parsed).toMatchObject({ requestId: 'case-77', jurisdiction: 'US-CA', verification: 'proof', proof });
+    expect(parsed.identifiers).toEqual([
+      { kind: 'email', value: 'ada@example.com', raw: 'Ada@Example.com', foundBy: 'given', confidence: 1 },
+      { kind: 'phone', value: '+12025550143', raw: '(202) 555-0143', foundBy: 'given', confidence: 1 },
+    ]);
+    expect(readBody(body, verified)).toMatchObject({ requestId: 'case-77', verification: 'source', proof: undefined });
+    expect(readBody(body, unverified)).toMatchObject({ verification: 'email_code', proof: undefined });
+  });
+
+  it.each<[string, unknown, string, string | undefined]>([
+    ['no proof', { request_id: 'r1', subject_email: 'ada@example.com' }, 'VALIDATION_FAILED', '/identity_proof_hash'],
+    ['the short shape', { email: 'ada@example.com' }, 'VALIDATION_FAILED', '/identity_proof_hash'],
+    ['a short proof', { request_id: 'r1', subject_email: 'ada@example.com', identity_proof_hash: 'abc' }, 'VALIDATION_FAILED', '/identity_proof_hash'],
+    ['no id', { subject_email: 'ada@example.com', identity_proof_hash: proof }, 'VALIDATION_FAILED', '/request_id'],
+    ['an id with a blank', { request_id: 'r 1', subject_email: 'ada@example.com', identity_proof_hash: proof }, 'VALIDATION_FAILED', '/request_id'],
+    ['nobody', { request_id: 'r1', identity_proof_hash: proof }, 'IDENTIFIER_MISSING', undefined],
+    ['a number that is none', { request_id: 'r1', subject_phone: 'call me', identity_proof_hash: proof }, 'IDENTIFIER_INVALID', '/subject_phone'],
+  ])('for a proof, with %s is refused', (_what, body, code, field) => {
+    expect(refusal(body, { ...verified, verify: 'proof' })).toMatchObject({ code, field });
   });
 
   it.each<[string, unknown, string, string | undefined]>([

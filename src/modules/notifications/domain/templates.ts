@@ -31,6 +31,7 @@ const outcomeWords: Record<Outcome, string> = {
   nothing_matched: 'held nothing under what is known of you',
   retained: 'kept',
   refreshed: 'made anew its statistics without you',
+  located: 'was searched',
   unsupported: 'could not be erased, since the system offers no way to',
   skipped_by_operator: 'left as it is, by decision of a person',
   done_manually: 'done by hand',
@@ -73,6 +74,16 @@ export function verificationCodeMessage(sender: Sender, reference: string, code:
       '',
     ].join('\n'),
   };
+}
+
+/** The same for a telephone: as short as a message may be, which is read on a locked screen too. */
+export function verificationCodeText(sender: Sender, reference: string, code: string, minutes: number): string {
+  return `${sender.name}: ${code} is the code for privacy request ${reference}, valid for ${minutes} minutes. If you did not ask for it, do nothing.`;
+}
+
+/** The text that a request is closed, for who has no proven e-mail address: that it is, and where to ask for the rest. */
+export function closedText(sender: Sender, facts: ClosureFacts): string {
+  return `${sender.name}: privacy request ${facts.reference} is closed. ${verdictWords[facts.verdict]} Ask ${sender.contact} for the certificate.`;
 }
 
 /**
@@ -128,15 +139,36 @@ export function manualTaskMessage(facts: ManualTaskFacts, ids: { readonly reques
   };
 }
 
-/** The message that a request may miss its deadline if nobody looks: ids and codes, nothing of the person. */
-export function deadlineMessage(reference: string, request: string): MessageText {
+/**
+ * The message that a request may miss its deadline if nobody looks, since the deadline is near (`due_soon`) or the latest safe start of one of its
+ * tasks (`latest_safe_start`): ids and codes, nothing of the person.
+ */
+export function deadlineMessage(reference: string, request: string, occasion: string): MessageText {
   return {
     subject: `Privacy request ${reference} may miss its deadline`,
     text: [
-      'The latest safe start of a task has passed: with the time that its system usually takes, the statutory deadline may be missed.',
+      occasion === 'due_soon'
+        ? 'The statutory deadline is near, and the request is still open.'
+        : 'The latest safe start of a task that has not begun is near, or has passed: with the time that its system may take, the statutory deadline may be missed.',
       '',
       `Reference:   ${reference}`,
       `Request:     ${request}`,
+      '',
+    ].join('\n'),
+  };
+}
+
+/** The message that a system takes back what a task was settled by: ids and codes, nothing of the person. */
+export function contradictedMessage(reference: string, ids: { readonly request: string; readonly task: string }): MessageText {
+  return {
+    subject: `Privacy request ${reference}: a system takes back what it reported`,
+    text: [
+      'A system had reported an erasure as finished, and now says that its job failed or is still at work. What was certified is what was observed then.',
+      'Look at the system, and open a new request for the person if data is left there.',
+      '',
+      `Reference: ${reference}`,
+      `Request:   ${ids.request}`,
+      `Task:      ${ids.task}`,
       '',
     ].join('\n'),
   };

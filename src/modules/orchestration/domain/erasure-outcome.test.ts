@@ -14,22 +14,23 @@ const facts: ConfirmFacts = {
 
 describe('after a step of the erasure', () => {
   test('what the system calls erased is read back before it counts', () => {
-    expect(afterErase({ state: 'done', outcome: 'erased', ...nothing }, { seenHere: true })).toEqual({ to: 'confirming', wakeInMs: 0, outcome: 'erased' });
+    expect(afterErase({ state: 'done', outcome: 'erased', ...nothing }, { seenHere: true, isLastHope: false })).toEqual({ to: 'confirming', wakeInMs: 0, outcome: 'erased' });
   });
   test('what is already absent is read back too', () => {
-    expect(afterErase({ state: 'done', outcome: 'already_absent', ...nothing }, { seenHere: true }).to).toBe('confirming');
+    expect(afterErase({ state: 'done', outcome: 'already_absent', ...nothing }, { seenHere: true, isLastHope: false }).to).toBe('confirming');
   });
   test('finding nothing where resolution saw the person goes to a person', () => {
-    expect(afterErase({ state: 'done', outcome: 'nothing_matched', ...nothing }, { seenHere: true })).toEqual({ to: 'manual', code: 'NOTHING_MATCHED' });
+    expect(afterErase({ state: 'done', outcome: 'nothing_matched', ...nothing }, { seenHere: true, isLastHope: false })).toEqual({ to: 'manual', code: 'NOTHING_MATCHED' });
   });
   test('finding nothing where nobody saw the person is settled as exactly that', () => {
-    expect(afterErase({ state: 'done', outcome: 'nothing_matched', ...nothing }, { seenHere: false })).toEqual({ to: 'settled', outcome: 'nothing_matched', confirmation: null });
+    expect(afterErase({ state: 'done', outcome: 'nothing_matched', ...nothing }, { seenHere: false, isLastHope: false })).toEqual({ to: 'settled', outcome: 'nothing_matched', confirmation: null });
   });
   test('what is retained is settled without a confirmation, and comes back when it is of age', () => {
-    expect(afterErase({ state: 'done', outcome: 'retained', ...nothing, revisitAt: 5 }, { seenHere: true })).toEqual({ to: 'settled', outcome: 'retained', confirmation: null, revisitAt: 5 });
+    expect(afterErase({ state: 'done', outcome: 'nothing_matched', ...nothing }, { seenHere: false, isLastHope: true })).toEqual({ to: 'manual', code: 'NOTHING_MATCHED' });
+    expect(afterErase({ state: 'done', outcome: 'retained', ...nothing, revisitAt: 5 }, { seenHere: true, isLastHope: false })).toEqual({ to: 'settled', outcome: 'retained', confirmation: null, revisitAt: 5 });
   });
   test('a vendor that needs time is waited for, never for a negative time', () => {
-    expect(afterErase({ state: 'wait', cursor: null, afterMs: -7, reason: 'vendor_job' }, { seenHere: true })).toEqual({ to: 'erasing', wakeInMs: 0 });
+    expect(afterErase({ state: 'wait', cursor: null, afterMs: -7, reason: 'vendor_job' }, { seenHere: true, isLastHope: false })).toEqual({ to: 'erasing', wakeInMs: 0 });
   });
 });
 

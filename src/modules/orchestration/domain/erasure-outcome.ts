@@ -22,9 +22,9 @@ export type Verdict =
 
 /**
  * After a step of the erasure. Done is not settled: what was erased, or seen gone, is read back first. `seenHere`: resolution saw this identifier
- * in this very system. What is reported is believed until the read-back; that it is well-formed is the matter of `check-result.ts`.
+ * in this very system; `isLastHope`: the system cannot be searched, and nothing that it was given matched. What is reported is believed until the read-back; that it is well-formed is the matter of `check-result.ts`.
  */
-export function afterErase(result: EraseResult, facts: { readonly seenHere: boolean }): Verdict {
+export function afterErase(result: EraseResult, facts: { readonly seenHere: boolean; readonly isLastHope: boolean }): Verdict {
   switch (result.state) {
     case 'continue':
       return { to: 'erasing', wakeInMs: 0 };
@@ -36,7 +36,7 @@ export function afterErase(result: EraseResult, facts: { readonly seenHere: bool
       switch (result.outcome) {
         case 'nothing_matched':
           // Resolution saw this identifier in this system: that it is not found now is an error somewhere, not an erasure.
-          return facts.seenHere ? { to: 'manual', code: 'NOTHING_MATCHED' } : { to: 'settled', outcome: 'nothing_matched', confirmation: null };
+          return facts.seenHere || facts.isLastHope ? { to: 'manual', code: 'NOTHING_MATCHED' } : { to: 'settled', outcome: 'nothing_matched', confirmation: null };
         case 'retained':
           // Claims no erasure, so there is nothing to read back; `request-verdict.ts` asks for its reason.
           return { to: 'settled', outcome: 'retained', confirmation: null, ...revisit(result) };

@@ -12,7 +12,7 @@ const undone: readonly Outcome[] = ['failed', 'unsupported', 'skipped_by_operato
 /** Reasons for residue that leave the person's wish undone, or leave open whether it is: no law and no mere delay keeps this data. */
 const undoneResidue: readonly string[] = ['unsupported', 'destination_state_unknown', 'not_requested'];
 /** Outcomes that found nothing to do. */
-const empty: readonly Outcome[] = ['nothing_matched', 'already_absent', 'refreshed'];
+const empty: readonly Outcome[] = ['nothing_matched', 'already_absent', 'refreshed', 'located'];
 
 /** Kept, and no law or vendor's term says so: a mark on a customer, for one, erases nothing. */
 function isKeptWithoutReason(task: SettledTask): boolean {

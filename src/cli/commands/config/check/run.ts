@@ -7,8 +7,11 @@ export async function run(this: CliContext, flags: JsonFlag): Promise<void> {
   const settings = readSettings(this.process.env);
   const config = loadConfig(settings.configPath);
   const { checkConfig } = await import('../../../../composition.ts');
-  checkConfig(config, processSecretSources(this.process.env));
+  const findings = checkConfig(config, processSecretSources(this.process.env));
   const found = { config: settings.configPath, sources: Object.keys(config.sources), connections: Object.keys(config.connections) };
-  if (flags.json) printJson(this, { ok: true, ...found });
-  else print(this, `${found.config} holds: ${found.sources.length} sources (${found.sources.join(', ')}), ${found.connections.length} connections (${found.connections.join(', ')}); every secret it refers to is there`);
+  if (flags.json) printJson(this, { ok: true, ...found, findings });
+  else {
+    print(this, `${found.config} holds: ${found.sources.length} sources (${found.sources.join(', ')}), ${found.connections.length} connections (${found.connections.join(', ')}); every secret it refers to is there`);
+    for (const finding of findings) print(this, `finding: ${finding}`);
+  }
 }
