@@ -57,7 +57,8 @@ export function createService(options: ServiceOptions, people: Map<string, Perso
     const timestamp = String(Math.floor(Date.now() / 1000));
     const signature = createHmac('sha256', options.callback.secret).update(`${timestamp}.${body}`).digest('hex');
     const headers = { 'content-type': 'application/json', 'x-timestamp': timestamp, 'x-signature': signature };
-    await fetch(options.callback.url, { method: 'POST', headers, body }).catch(() => console.error('a callback was not taken; the job will be polled'));
+    const taken = await fetch(options.callback.url, { method: 'POST', headers, body }).then(({ ok }) => ok, () => false);
+    console.log(taken ? 'the callback was taken' : 'the callback was not taken; the job will be polled');
   };
 
   const erase = (request: IncomingMessage, text: string): [number, unknown] => {
@@ -122,8 +123,10 @@ function isSame(one: string, other: string): boolean {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const token = process.env['PURGE_TOKEN'];
+  const { PURGE_TOKEN: token, PURGE_CALLBACK_URL: url, PURGE_CALLBACK_SECRET: secret } = process.env;
   if (token === undefined) throw new Error('Set PURGE_TOKEN to what Quittance sends');
+  if (url !== undefined && secret === undefined) throw new Error('Set PURGE_CALLBACK_SECRET to what Quittance checks callbacks with');
   const people = new Map([['1', { id: '1', email: 'ada@example.com', external_id: 'ADA-4711', cases: 2, notes: 3 }]]);
-  createService({ token }, people).listen(4200, '127.0.0.1', () => console.log('http://127.0.0.1:4200 holds ada@example.com'));
+  const callback = url === undefined || secret === undefined ? {} : { callback: { url, secret } };
+  createService({ token, ...callback }, people).listen(4200, '127.0.0.1', () => console.log('http://127.0.0.1:4200 holds ada@example.com'));
 }

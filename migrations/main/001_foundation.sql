@@ -211,7 +211,9 @@ CREATE TABLE task (
   -- The cursor with which the task went to a person, for the retry that they ask for. Sealed likewise.
   cursor_before bytea,
   vendor_job text,
-  -- When its vendor was last asked for that job beside the task's own looks, and what was said that contradicts how it was settled.
+  -- Whether the task waits for that job's end.
+  vendor_job_open boolean NOT NULL DEFAULT false,
+  -- When its vendor was last asked for that job beside the task's own looks, and what came of it that is not to come of it again.
   reconciled_at timestamptz,
   reconciled_state text,
   progress_done integer,
@@ -242,7 +244,7 @@ CREATE INDEX task_of_connection ON task (connection) WHERE status NOT IN ('settl
 -- For callbacks, and for the reconciliation: the jobs of a connection that are not over, and those that are not for long.
 CREATE INDEX task_of_vendor_job ON task (connection, vendor_job) WHERE vendor_job IS NOT NULL;
 CREATE INDEX task_to_reconcile ON task (connection, reconciled_at NULLS FIRST) WHERE vendor_job IS NOT NULL AND status <> 'settled';
-CREATE INDEX task_settled_lately ON task (connection, dispatched_at) WHERE vendor_job IS NOT NULL AND status = 'settled';
+CREATE INDEX task_settled_lately ON task (connection, settled_at) WHERE vendor_job IS NOT NULL AND status = 'settled';
 CREATE INDEX task_queued ON task (connection, created_at, id) WHERE queued;
 
 -- Every attempt of a step: the intent before the call, the result after it. Deleted with the request's vault after the grace period, so it

@@ -53,6 +53,12 @@ describe('createGuardedFetch', () => {
     expect(received).toEqual([]);
   });
 
+  it('refuses an address with credentials in it, which would be told in an error', async () => {
+    received = [];
+    await expect(guard()(`${origin.replace('//', '//user:secret@')}/ok`)).rejects.toMatchObject({ code: 'EGRESS_FORBIDDEN', detail: expect.not.stringContaining('secret') as string });
+    expect(received).toEqual([]);
+  });
+
   it('never follows a redirect', async () => {
     received = [];
     const answer = await guard()(`${origin}/redirect`);

@@ -108,6 +108,7 @@ export function createGuardedFetch(options: GuardOptions): typeof globalThis.fet
   const transport = options.transport ?? networkTransport;
   const guarded = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
     const url = new URL(typeof input === 'string' ? input : input instanceof URL ? input.href : input.url);
+    if (url.username !== '' || url.password !== '') throw new Failure('EGRESS_FORBIDDEN', `An address of the host ${url.host} has credentials in it`);
     if (!allowed.has(url.origin)) throw new Failure('EGRESS_FORBIDDEN', `The host ${url.host} is not on the connector's egress list`);
     await options.acquire();
     const timeout = AbortSignal.timeout(options.timeoutMs);

@@ -23,5 +23,7 @@ export type {
   Worklist,
 } from './connector.ts';
 export { createGuardedFetch, createNetworkTransport, networkTransport, type GuardOptions, type ResolveAddresses, type Transport, type TransportAnswer } from './guarded-fetch.ts';
+export { isNestedTooDeep } from './json-nesting.ts';
+export { travelsInClear } from './clear-text.ts';
 export { parseRetryAfter, vendorFailure } from './vendor-failure.ts';
 export { Failure } from '../platform/failure.ts';

@@ -29,9 +29,10 @@ describe('vendorFailure', () => {
 describe('parseRetryAfter', () => {
   it.each([
     ['7', 7000],
-    [' 0 ', 0],
+    [' 0 ', 2000],
+    ['1', 2000],
     ['Sat, 21 Nov 2026 12:00:30 GMT', 30_000],
-    ['Sat, 21 Nov 2026 11:00:00 GMT', 0],
+    ['Sat, 21 Nov 2026 11:00:00 GMT', 2000],
     ['99999999', 86_400_000],
     ['Sat, 21 Nov 2099 12:00:00 GMT', 86_400_000],
     ['soon', undefined],

@@ -14,12 +14,13 @@ export function vendorFailure(status: number, options: { retryAfter?: string | n
   return new Failure('CONNECTION_REFUSED', `The vendor answered ${status}${suffix}`);
 }
 
-/** Reads a `Retry-After` header as milliseconds from now, or answers undefined; never more than a day, whatever the vendor says. */
+/** Reads a `Retry-After` header as milliseconds from now, or answers undefined; never less than two seconds nor more than a day, whatever the vendor says. */
 export function parseRetryAfter(value: string | null | undefined, now: number): number | undefined {
   if (value === null || value === undefined || value.trim() === '') return undefined;
-  const dayMs = 86_400_000;
-  if (/^\d{1,9}$/u.test(value.trim())) return Math.min(dayMs, Number(value.trim()) * 1000);
+  // A vendor that says `0` would be called without a pause.
+  const bounded = (ms: number): number => Math.min(86_400_000, Math.max(2_000, ms));
+  if (/^\d{1,9}$/u.test(value.trim())) return bounded(Number(value.trim()) * 1000);
   // Without a weekday's name in front it is no HTTP date; `Date.parse` would take `-5` or `1.5` for one.
   const date = /^\s*[a-z]{3}/iu.test(value) ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(date) ? undefined : Math.min(dayMs, Math.max(0, date - now));
+  return Number.isNaN(date) ? undefined : bounded(date - now);
 }

@@ -38,8 +38,8 @@ describe.each([
     expect([...ending].toSorted()).toEqual(states.toSorted());
   });
 
-  test('leaves an end only when a time comes', () => {
-    for (const state of endsOf(life)) for (const exit of Object.values(life[state]?.exits ?? {})) expect(exit?.by).toEqual(['time']);
+  test('leaves an end only when a time comes, or to a person when a vendor takes its word back', () => {
+    for (const state of endsOf(life)) for (const [to, exit] of Object.entries(life[state]?.exits ?? {})) expect(exit?.by).toEqual([to === 'manual' ? 'vendor' : 'time']);
   });
 });
 

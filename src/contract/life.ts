@@ -143,7 +143,7 @@ export const taskLife: Life<TaskStatus> = {
     begins: true,
     ends: true,
     means: 'has its outcome; begins here where a system cannot be asked',
-    exits: { erasing: { by: ['time'], when: 'what was too young to erase has come of age' } },
+    exits: { erasing: { by: ['time'], when: 'what was too young to erase has come of age' }, manual: { by: ['vendor'], when: 'takes back, before the request is closed, what it reported' } },
   },
   manual: {
     begins: true,

@@ -133,6 +133,18 @@ describe('edge case: stale aggregates', () => {
     expect(await sent[0]?.json()).toEqual({ request_id: 'req_conformance', jobs: ['job-1'] });
   });
 
+  it.each<[string, () => Response, object]>([
+    ['a proxy’s page with 200', () => new Response('<html>', { status: 200, headers: { 'content-type': 'text/html' } }), { code: 'VENDOR_MALFORMED' }],
+    ['nothing with 200', () => new Response('', { status: 200 }), { code: 'VENDOR_MALFORMED' }],
+    ['JSON with 200', () => Response.json({ state: 'done' }), { outcome: 'refreshed', proof: { only_accepted: false } }],
+    ['204', () => new Response(null, { status: 204 }), { outcome: 'refreshed' }],
+    ['202', () => new Response('accepted', { status: 202 }), { outcome: 'refreshed', proof: { only_accepted: true } }],
+  ])('are refreshed only where the job understood: %s', async (_name, answer, expected) => {
+    const test = task({ wrapFetch: () => async () => answer() });
+    const job = connect({ analytics_refresh: { url: 'https://jobs.example.com/sync', token: 'job-token' } });
+    expect(await job.refresh?.(test.step({ cursor: null, attempt: 1 })).catch((error: unknown) => error)).toMatchObject(expected);
+  });
+
   it('that cannot be refreshed for want of a scope go to a person, who reads which', async () => {
     plant({ account: { scopes: ['pii:delete', 'pii:view'] } });
     await expect(connect().refresh?.(task().step({ cursor: null, attempt: 1 }))).rejects.toMatchObject({ code: 'CONNECTION_REFUSED', detail: expect.stringContaining('analytics:export') as string });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TestContext } from '../../src/connector-kit/conformance/index.ts';
 import type { Connection, Json } from '../../src/connector-kit/index.ts';
+import { urlOf } from '../support/segment-bench.ts';
 import { ada, adaIdentifiers, adaSubject, useGenesys } from '../support/genesys-bench.ts';
 
 const { vendor, dump, connect, task, plant, run } = useGenesys();
@@ -181,6 +182,34 @@ describe('looking a person up by the GDPR API', () => {
   it('stops where more are found than are shown', async () => {
     const wrapFetch = (guarded: typeof fetch): typeof fetch => async (input, init) => (init?.method === 'GET' ? Response.json({ entities: [adaSubject], total: 2 }) : guarded(input, init));
     await expect(gdpr().locate(task({ wrapFetch }).plain, [ada.phone])).rejects.toMatchObject({ code: 'SUBJECT_AMBIGUOUS' });
+  });
+});
+
+describe('a list of requests that does not end', () => {
+  const endless = async (request: (page: number, at: number) => object): Promise<{ error: unknown; lists: number }> => {
+    plant({ subjects: [{ subject: adaSubject }] });
+    let lists = 0;
+    const wrapFetch = (guarded: typeof fetch): typeof fetch => async (input, init) => {
+      const url = new URL(urlOf(input));
+      if (init?.method !== 'GET' || url.pathname !== '/api/v2/gdpr/requests') return guarded(input, init);
+      lists += 1;
+      const page = Number(url.searchParams.get('pageNumber'));
+      return Response.json({ entities: Array.from({ length: 100 }, (_, at) => ({ requestType: 'GDPR_EXPORT', createdDate: '2020-01-01T00:00:00Z', status: 'COMPLETED', subject: {}, ...request(page, at) })) });
+    };
+    const test = task({ wrapFetch, shouldYield: () => lists % 50 === 0 });
+    let cursor: Json = null;
+    for (let at = 0; at < 100; at += 1) {
+      const result: unknown = await gdpr().erase(test.step({ cursor, attempt: 1 })).catch((error: unknown) => error);
+      if (result instanceof Error) return { error: result, lists };
+      cursor = (result as { cursor: Json }).cursor;
+    }
+    return { error: undefined, lists };
+  };
+
+  it('is VENDOR_MALFORMED, and nothing was asked to be deleted', async () => {
+    expect(await endless(() => ({ id: 'same' }))).toMatchObject({ error: { code: 'VENDOR_MALFORMED' }, lists: 2 });
+    expect(await endless((page, at) => ({ id: `${page}-${at}` }))).toMatchObject({ error: { code: 'VENDOR_MALFORMED' }, lists: 2000 });
+    expect(vendor().effects).toEqual([]);
   });
 });
 

@@ -142,7 +142,7 @@ describe('an erasure by a purge contract', () => {
     expect(waits.slice(0, 20)).toEqual(Array.from({ length: 20 }, () => 15_000));
     expect(waits.slice(21)).toEqual([60_000, 60_000, 60_000]);
     const said = await connect().erase(task({ taskId: 'other' }).step({ cursor: null, attempt: 1 }));
-    expect(said).toMatchObject({ state: 'wait', afterMs: 1000 });
+    expect(said, 'which said 1 s').toMatchObject({ state: 'wait', afterMs: 2000 });
   });
 
   it('zero records is nothing_matched, and only a look that finds nobody either makes it already absent', async () => {
@@ -217,7 +217,6 @@ describe('what an answer means', () => {
     ['every part done', { status: 200, when: { '$.parts[*]': { every: ['done', 'skipped'] } }, is: 'success' }, () => json(200, { parts: ['done', 'skipped'] }), { outcome: 'erased' }],
     ['one part open', { status: 200, when: { '$.parts[*]': { every: 'done' } }, is: 'success' }, () => json(200, { parts: ['done', 'open'] }), { code: 'VENDOR_MALFORMED' }],
     ['no parts at all', { status: 200, when: { '$.parts[*]': { every: 'done' } }, is: 'success' }, () => json(200, { parts: [] }), { code: 'VENDOR_MALFORMED' }],
-    ['a legal basis that could hold a name', { status: 409, is: 'retained', what: 'cases', legal_basis: '$.why' }, () => json(409, { why: 'ask ada@example.com' }), { outcome: 'retained', residue: [{ what: 'cases', why: 'legal_obligation', count: 1 }] }],
     ['a refused credential', { status: 200, is: 'success' }, () => json(403), { code: 'CONNECTION_AUTH' }],
     ['429', { status: 200, is: 'success' }, () => json(429, {}, { 'retry-after': '5' }), { code: 'VENDOR_RATE_LIMITED', retryAfterMs: 5000 }],
   ])('%s', async (_name, rule, answer, expected) => {
@@ -387,7 +386,7 @@ describe('records one by one', () => {
 
 describe('a read-back', () => {
   const reading = (more: object): Connection => connect({ ...(declaredInFull() as object), ...more });
-  const over = { phase: 'over', generation: 0, step: 1, succeeded: 1, none: 0, counts: {}, retained: [], before: { deleted: {}, absent: {} }, at: 0 };
+  const over = { phase: 'over', declared: '', doubts: [], ties: {}, generation: 0, step: 1, succeeded: 1, none: 0, counts: {}, retained: [], before: { deleted: {}, absent: {} }, at: 0 };
 
   it('waits for what may still be seen, and then says present', async () => {
     plant();

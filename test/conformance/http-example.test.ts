@@ -15,7 +15,9 @@ import { parseConfig } from '../../src/platform/config/load.ts';
 
 const common = ['connector', 'after', 'action', 'concurrency', 'calls_per_second', 'timeout_seconds', 'window_hours'];
 const own = (connection: object): Record<string, unknown> => Object.fromEntries(Object.entries(connection).filter(([key]) => !common.includes(key)));
-const example = parseConfig(readFileSync('examples/purge-contract/quittance.yaml', 'utf8'), 'the example');
+const read = (file: string): ReturnType<typeof parseConfig> => parseConfig(readFileSync(`examples/purge-contract/${file}`, 'utf8'), file);
+const example = read('quittance.yaml');
+const writtenOut = read('crm.yaml');
 
 const servers: Server[] = [];
 afterEach(async () => {
@@ -74,7 +76,7 @@ describe('the example of a purge contract', () => {
 
   it('is a configuration that is accepted, and so is every connection of the guide', () => {
     const guide = [...readFileSync('docs/guides/purge-contracts.md', 'utf8').matchAll(/^```yaml\n([\s\S]*?)^```$/gmu)].map(([, text]) => parse(text ?? '') as { connections?: Record<string, object> });
-    const connections = [...Object.entries(example.connections), ...guide.flatMap((each) => Object.entries(each.connections ?? {}))];
+    const connections = [...Object.entries(example.connections), ...Object.entries(writtenOut.connections), ...guide.flatMap((each) => Object.entries(each.connections ?? {}))];
     expect(connections.length).toBeGreaterThan(3);
     for (const [name, connection] of connections) {
       expect({ name, issues: httpConnector.config.safeParse(own(connection)).error?.issues }).toEqual({ name, issues: undefined });
@@ -83,7 +85,7 @@ describe('the example of a purge contract', () => {
 
   it('fits the published schema, which refuses what is not in it', () => {
     const validate = new Ajv2020({ strict: false, validateFormats: false }).compile(JSON.parse(readFileSync('docs/reference/purge-contract.schema.json', 'utf8')) as object);
-    const crm = own(example.connections['crm'] ?? {});
+    const crm = own(writtenOut.connections['crm'] ?? {});
     expect(validate(crm)).toBe(true);
     expect(validate({ ...crm, rectify: {} })).toBe(false);
     expect(validate({ ...crm, erase: [] })).toBe(false);

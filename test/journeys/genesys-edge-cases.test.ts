@@ -103,24 +103,20 @@ describe('offline during all callback retries', () => {
 });
 
 describe('lost callback', () => {
-  test('the reconciliation finds a completion that nobody is about to ask for, and nothing where there is nothing', { timeout: 120_000 }, async () => {
-    plant({ job_ms: 320_000, queued_ms: 1000, callbacks: 'lost' });
+  // What is polled in hours and days is found by the reconciliation: `contact-centre.test.ts` plays that.
+  test('a completion that nobody was told of is found by asking, and the reconciliation finds nothing that is not there', { timeout: 120_000 }, async () => {
+    plant({ job_ms: 60_000, queued_ms: 1000, callbacks: 'lost' });
     const url = await start();
     const id = await open(url);
     await until('The job', url, id, (task) => task.status === 'erasing' && jobOf() !== '');
-    // After five minutes it is asked each minute: it asked just now, and the job ends in the middle of the next one.
-    for (let at = 0; at < 21; at += 1) {
-      await advance(15_000);
-      await eventually('The poll', async () => ((await tasksOf(url, id))[0]?.status === 'erasing' ? true : undefined));
-    }
     expect(await running?.reconcile()).toMatchObject({ woken: 0, contradicted: 0 });
-    clock.advance(1000);
-    genesys.advance(30_000);
-    const { woken } = (await running?.reconcile()) ?? { woken: 0 };
-    const task = await until('The end', url, id, (each) => each.status === 'settled');
-    expect(task).toMatchObject({ outcome: 'erased' });
-    // Where its own poll had come meanwhile there was nothing left to find.
-    expect((await typesOf(url, id)).filter((type) => type === 'task.reconciled')).toHaveLength(woken);
+    const task = await eventually('The end', async () => {
+      await advance(15_000);
+      return (await tasksOf(url, id)).find((each) => each.status === 'settled');
+    });
+    expect(task).toMatchObject({ outcome: 'erased', confirmation: 'attested_by_vendor' });
+    expect(await typesOf(url, id)).not.toContain('task.called_back');
+    expect(genesys.effects.filter((each) => each.type === 'pii.deleted')).toHaveLength(1);
   });
 });
 
@@ -134,13 +130,18 @@ describe('a callback', () => {
     expect(await callBack(url, body, clock.now(), 'not the secret')).toBe(401);
     expect(await callBack(url, body, clock.now() - hourMs)).toBe(401);
     expect(await callBack(url, JSON.stringify({ id: 'nobody', status: 'completed' }), clock.now())).toBe(204);
-    expect((await fetch(`${url}/v1/callbacks/nobody`, { method: 'POST', body, headers: { 'content-type': 'application/json' } })).status).toBe(404);
+    expect((await fetch(`${url}/v1/callbacks/nobody`, { method: 'POST', body, headers: { 'content-type': 'application/json' } })).status).toBe(401);
     expect(await typesOf(url, id)).not.toContain('task.called_back');
     // True to the letter and too early: the vendor is asked, says that it is at work, and nothing is settled by the callback's word.
     expect(await callBack(url, body, clock.now())).toBe(204);
     await eventually('The wake-up', async () => ((await typesOf(url, id)).includes('task.called_back') ? true : undefined));
     expect((await tasksOf(url, id))[0]?.status).toBe('erasing');
     genesys.advance(11_000);
+    // Within a quarter of a minute a repetition is passed over.
+    const looks = genesys.calls.length;
+    for (let twice = 0; twice < 5; twice += 1) expect(await callBack(url, body, clock.now())).toBe(204);
+    expect(genesys.calls.length).toBe(looks);
+    clock.advance(16_000);
     await eventually('The end', async () => {
       await callBack(url, body, clock.now());
       return (await tasksOf(url, id))[0]?.status === 'settled' ? true : undefined;

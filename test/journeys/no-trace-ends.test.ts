@@ -94,8 +94,8 @@ test('however a request ends, its person is sealed until then and nowhere afterw
   expect(waiting.length).toBeGreaterThan(0);
   sandbox.stripe.clearFaults();
   for (const [at, { id }] of waiting.entries()) {
-    const how = at === 0 ? 'done_manually' : 'skipped_by_operator';
-    expect((await call(url, `/v1/manual-tasks/${id}/settle`, { method: 'POST', body: JSON.stringify({ how }) })).status).toBe(200);
+    const settlement = at === 0 ? { how: 'done_manually', evidence: 'ticket:4711' } : { how: 'skipped_by_operator', reason: 'test_system' };
+    expect((await call(url, `/v1/manual-tasks/${id}/settle`, { method: 'POST', body: JSON.stringify(settlement) })).status).toBe(200);
   }
   await untilStatus(url, first, ['closed']);
   // Something was left out of the first, so that the second has work of its own.

@@ -143,8 +143,6 @@ function actionsOf(world: World, seen: Seen): readonly Action[] {
   const unseen = [...(isLate(seen.request.wake) ? [world.requestId as string] : []), ...seen.tasks.flatMap((task) => (isLate(task.wake) ? [task.id] : []))].filter((id) => !due.some((job) => job.id === id));
   if (unseen.length > 0 && scenario.planted !== 'no_sweep') actions.push({ name: 'sweep', cost: 0, run: () => ended(world, () => sweepDue(world.deps, { lateMs: 0 })) });
   actions.push(...inTurn(world, seen));
-  const escaped = seen.tasks.some((task) => task.status === 'manual' && task.error === 'TASK_WINDOW_PASSED');
-  if (escaped || may('early')) actions.push({ name: 'reconciliation', cost: escaped ? 0 : 1, run: () => ended(world, () => reconcileVendorJobs(world.deps)) });
   const nextAt = nextInstant(outside, seen);
   if (nextAt !== undefined && (due.length === 0 || may('late'))) actions.push({ name: 'time passes', cost: due.length === 0 ? 0 : 1, run: () => moveClock(world, nextAt) });
   for (const process of outside.standing) {
@@ -159,8 +157,14 @@ function actionsOf(world: World, seen: Seen): readonly Action[] {
   if (may('window') && windows.length > 0) actions.push({ name: 'window passes', cost: 1, run: () => moveClock(world, Math.max(...windows) + 1) });
   if (may('early')) {
     const open = new Set(seen.tasks.filter((task) => task.status !== 'waiting' && (!isLate(task.wake) || task.status === 'manual')).map((task) => task.connection));
-    actions.push(...[...open].map((system): Action => ({ name: `callback: ${system}`, cost: 1, run: () => ended(world, () => world.callBack(system)) })));
+    const calling = [...open].filter((system) => scenario.connections[system]?.style === 'asynchronous');
+    actions.push(...calling.map((system): Action => ({ name: `callback: ${system}`, cost: 1, run: () => ended(world, () => world.callBack(system)) })));
   }
+  // Last: it may change nothing, and what is first here is what is taken where everything behaves.
+  const escaped = seen.tasks.some((task) => task.status === 'manual' && task.error === 'TASK_WINDOW_PASSED');
+  // What a vendor has said is asked for again while another system is at work.
+  const isAskedAgain = may('early') && seen.tasks.some((task) => task.status === 'settled' && task.outcome === 'erased') && seen.tasks.some((task) => task.status !== 'settled');
+  if (escaped || may('early')) actions.push({ name: 'reconciliation', cost: escaped || isAskedAgain ? 0 : 1, run: () => ended(world, () => reconcileVendorJobs(world.deps), 'vendors choose') });
   return actions;
 }
 
@@ -228,10 +232,10 @@ async function moveClock(world: World, to: number): Promise<void> {
 }
 
 /** Something that runs to its end, in a process of its own. */
-async function ended(world: World, work: () => Promise<unknown>): Promise<void> {
+async function ended(world: World, work: () => Promise<unknown>, by: 'nobody chooses' | 'vendors choose' = 'nobody chooses'): Promise<void> {
   const paused = world.choose;
   // People and the sweep do one thing in one transaction: there is nothing in the middle of it to stand still at.
-  world.choose = (_what, options) => options[0] ?? '';
+  world.choose = (what, options) => (by === 'vendors choose' && !what.startsWith('before the next') ? paused(what, options) : (options[0] ?? ''));
   const end = await world.stepping.run(async () => void (await work()), []);
   world.choose = paused;
   if (end.how === 'threw') world.wrong.push(`an action threw ${String(end.error)}`);

@@ -155,6 +155,12 @@ function followed(script: VendorScript, system: string): Pick<Connection, 'readC
       const truth = script.truthOfJob(system, job);
       const key = Object.keys(truth?.jobs ?? {}).find((each) => jobName(each) === job);
       if (truth === undefined || key === undefined) return 'unknown';
+      if (truth.jobs[key] === 'finished') {
+        return call(script, async () => {
+          if (script.choose(`${system} asked for what it had finished`, ['finished', 'takes it back!']) === 'takes it back!') truth.jobs[key] = 'failed';
+          return truth.jobs[key] ?? 'unknown';
+        });
+      }
       return askForJob(script, system, truth, key);
     },
   };

@@ -190,7 +190,8 @@ async function play(scene: Scene): Promise<void> {
   const requestOf = async (id: string): Promise<Request> => readAnswer(requestSchema, await api.get(requestPath(id)));
   const tasksOf = async (id: string): Promise<readonly Task[]> => readAnswer(taskListSchema, await api.get(`${requestPath(id)}/tasks`)).items;
   const timelineOf = async (id: string): Promise<readonly { readonly type: string; readonly system?: string | null | undefined }[]> => readAnswer(timelineSchema, await api.get(`${requestPath(id)}/timeline?limit=500`)).items;
-  const called = (): number => [world.genesys, world.crm, world.speech, world.workforce].reduce((sum, each) => sum + each.calls.length, 0);
+  // Genesys is asked at the start whether the client may do what it has to.
+  const called = (): number => world.genesys.calls.filter((each) => each.method === 'POST' && each.path.startsWith('/api/')).length + [world.crm, world.speech, world.workforce].reduce((sum, each) => sum + each.calls.length, 0);
   const of = (tasks: readonly Task[], system: string): readonly Task[] => tasks.filter((task) => task.system === system);
   const areSettled = (tasks: readonly Task[], system: string): boolean => of(tasks, system).length > 0 && of(tasks, system).every((task) => task.status === 'settled');
 
@@ -244,15 +245,20 @@ interface Readers {
 async function followToTheEnd({ world, api, expect, tell, pass, trusted }: Scene, id: string, { requestOf, tasksOf }: Readers): Promise<void> {
   tell('the clock is moved past the window of workforce management');
   const officerMails = (): number => world.mail.messages.filter((each) => each.to.includes('dpo@example.com')).length;
-  await pass(6 * hourMs, 16, async () => (await requestOf(id)).status === 'escalated');
+  await pass(6 * hourMs, 60, async () => (await requestOf(id)).status === 'escalated');
   const left = (await tasksOf(id)).filter((task) => task.status === 'manual');
   expect('what never answered is with a person after 72 hours, and nothing else is', left.length > 0 && left.every((task) => task.system === 'workforce' && task.error_code === 'TASK_WINDOW_PASSED'), `${left.length} tasks`);
   await pass(secondMs, 20, async () => officerMails() > 0 && world.alerts.length > 0);
   expect('the data protection officer was told by mail and by a signed webhook', officerMails() > 0 && world.alerts.includes('quittance.dpo_manual_task'), `${officerMails()} mails, ${world.alerts.length} webhooks`);
   tell('what is left is with a person, and the data protection officer knows');
-  const manual = readAnswer(manualTaskListSchema, await api.get(`/v1/manual-tasks?request_id=${id}`)).items;
-  for (const each of manual) await api.post(`/v1/manual-tasks/${each.id}/settle`, { how: 'done_manually', evidence: 'ticket:4711' });
-  await pass(secondMs, 30, async () => (await requestOf(id)).status === 'closed');
+  // First the search, then, after another 72 hours, the erasure: it was not tried before the search was answered for.
+  for (let part = 0; part < 2; part += 1) {
+    await pass(6 * hourMs, 60, async () => (await requestOf(id)).status === 'escalated');
+    const manual = readAnswer(manualTaskListSchema, await api.get(`/v1/manual-tasks?request_id=${id}`)).items;
+    for (const each of manual) await api.post(`/v1/manual-tasks/${each.id}/settle`, { how: 'done_manually', evidence: 'ticket:4711' });
+    await pass(secondMs, 60, async () => (await requestOf(id)).status !== 'escalated');
+  }
+  await pass(secondMs, 60, async () => (await requestOf(id)).status === 'closed');
   const { status, verdict } = await requestOf(id);
   expect('done by hand with its evidence, the request closes, and claims no more than was seen', status === 'closed' && verdict === 'partially_fulfilled', verdict ?? status);
   tell(`done by hand, closed: ${verdict ?? status}`);

@@ -14,6 +14,9 @@ const appearMs = 30_000;
 /** A request that is not found this soon after its creation may only not be visible yet. */
 const visibleMs = 10 * minuteMs;
 
+/** 200,000 requests of one organisation: a list that goes on after that has no end. */
+const pagesMax = 2000;
+
 /** When to look at a request again, given its age: it takes days, and 300 calls a minute are for everything that the client does. */
 export function pollAfterMs(ageMs: number): number {
   return Math.min(hourMs, Math.max(minuteMs, Math.floor(ageMs / 8)));
@@ -77,6 +80,9 @@ async function goOn(context: EraseContext, gateway: Gateway, kept: GdprCursor): 
 /** Reads one page of the organisation's requests and adopts those of this erasure that are on it. */
 async function lookThrough(context: EraseContext, gateway: Gateway, cursor: GdprCursor, page: number): Promise<GdprCursor> {
   const { requests, hasMore } = await listRequests(context, gateway, page);
+  const first = requests[0]?.id;
+  const isRepeated = requests.length > 1 && first === cursor.first;
+  if (isRepeated || (hasMore && page >= pagesMax)) throw new Failure('VENDOR_MALFORMED', `Genesys’ list of GDPR requests does not end: ${isRepeated ? 'two pages are the same' : `it has more than ${pagesMax} pages`}`);
   const since = context.receivedAt - clockSkewMs;
   const isOurs = (each: GdprRequest, part: Part): boolean => {
     const names = namesOf(each.subject);
@@ -86,8 +92,8 @@ async function lookThrough(context: EraseContext, gateway: Gateway, cursor: Gdpr
     const match = part.request === undefined ? requests.find((each) => isOurs(each, part)) : undefined;
     return match === undefined ? part : { ...part, request: match.id, since: Date.parse(match.createdDate), adopted: true };
   });
-  const { page: _read, ...rest } = cursor;
-  return { ...rest, parts, ...(hasMore ? { page: page + 1 } : {}) };
+  const { page: _read, first: _before, ...rest } = cursor;
+  return { ...rest, parts, ...(hasMore ? { page: page + 1, ...(first === undefined ? {} : { first }) } : {}) };
 }
 
 async function create(context: EraseContext, gateway: Gateway, part: Part, keep: (next: Part) => Promise<void>): Promise<void> {

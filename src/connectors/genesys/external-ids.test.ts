@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { genesysConfigSchema, type GenesysConfig } from './config.ts';
 import { externalIdsOf } from './external-ids.ts';
+import { genesysConnector } from './index.ts';
 
 const configWith = (rest: object): GenesysConfig => genesysConfigSchema.parse({ api: 'pii', region: 'mypurecloud.ie', client_id: 'c', client_secret: 's', ...rest });
 const id = (value: string) => ({ kind: 'external_id', value }) as const;
@@ -56,5 +57,36 @@ describe('the configuration of a Genesys connection', () => {
 
   it.each(['mypurecloud.com', 'mypurecloud.com.au', 'euw2.pure.cloud', 'use2.us-gov-pure.cloud'])('takes the region %s', (region) => {
     expect(genesysConfigSchema.safeParse({ api: 'gdpr', region, ...secrets }).success).toBe(true);
+  });
+});
+
+describe('two people', () => {
+  it.each([
+    ['a prefix that ends in a letter', { prefix: 'C' }, '100', 'c100'],
+    ['a prefix that ends in a digit', { prefix: '1' }, '1234', '234'],
+    ['upper case beyond ASCII', { case: 'upper' }, 'maß', 'MASS'],
+    ['lower case beyond ASCII', { case: 'lower' }, '\u212A1', 'k1'],
+  ])('stay two with %s', (_name, how, one, other) => {
+    const config = configWith({ external_id: how });
+    expect(externalIdsOf(config, id(one))).not.toEqual(externalIdsOf(config, id(other)));
+  });
+
+  it('are a finding where a prefix cannot be told from an id, and not otherwise', () => {
+    const findings = (rest: object): readonly string[] => genesysConnector.findings?.(configWith(rest)) ?? [];
+    expect(findings({ external_id: { prefix: 'C' } })).toEqual([expect.stringContaining('A prefix ends in a letter or a digit')]);
+    expect(findings({ variants: [{ of: 'external_id', prefix: 'old1' }] })).toHaveLength(1);
+    expect(findings({ external_id: { prefix: 'CRM-' } })).toEqual([]);
+  });
+});
+
+describe('a Genesys connection', () => {
+  it('is checked when a worker starts', () => {
+    expect(genesysConnector.checksAtStart).toBe(true);
+  });
+
+  it('is a finding where its credentials would cross a public network in clear', () => {
+    const clear = (base_url: string, login_url: string): readonly string[] => genesysConnector.findings?.(configWith({ region: undefined, base_url, login_url })) ?? [];
+    expect(clear('https://api.example.com', 'http://login.example.com')).toEqual([expect.stringContaining('by http over a public network')]);
+    expect(clear('http://127.0.0.1:4000', 'http://127.0.0.1:4000')).toEqual([]);
   });
 });

@@ -17,11 +17,21 @@ export function externalIdsOf(config: GenesysConfig, { kind, value }: Identifier
 
 function write(value: string, how: Pick<Variant, 'prefix' | 'case' | 'hash'>): string {
   const bare = withoutPrefix(value, how.prefix);
-  const spelt = how.case === 'upper' ? bare.toUpperCase() : how.case === 'lower' ? bare.toLowerCase() : bare;
-  return how.prefix + (how.hash === undefined ? spelt : createHash(how.hash).update(bare.toLowerCase()).digest('hex'));
+  const spelt = how.case === 'upper' ? upper(bare) : how.case === 'lower' ? lower(bare) : bare;
+  return how.prefix + (how.hash === undefined ? spelt : createHash(how.hash).update(lower(bare)).digest('hex'));
 }
 
-/** A prefix that is there already, in whatever case, is not put there twice. */
+/** Letters of ASCII only: `maß` and `MASS` are two ids, and Unicode's upper case would make them one. */
+const upper = (value: string): string => value.replaceAll(/[a-z]/gu, (letter) => letter.toUpperCase());
+const lower = (value: string): string => value.replaceAll(/[A-Z]/gu, (letter) => letter.toLowerCase());
+
+/** True for a prefix that can be told from the id behind it. With `C`, which ends in a letter, `C100` may be the id `100` or the id `C100`. */
+export function endsClearly(prefix: string): boolean {
+  return prefix === '' || /[^A-Za-z0-9]$/u.test(prefix);
+}
+
+/** A prefix that is there already, in whatever case, is not put there twice; unless it may be part of the id itself. */
 function withoutPrefix(value: string, prefix: string): string {
-  return prefix !== '' && value.length > prefix.length && value.slice(0, prefix.length).toLowerCase() === prefix.toLowerCase() ? value.slice(prefix.length) : value;
+  const isThere = prefix !== '' && endsClearly(prefix) && value.length > prefix.length && lower(value.slice(0, prefix.length)) === lower(prefix);
+  return isThere ? value.slice(prefix.length) : value;
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { createClientCredentials, Failure, vendorFailure, type ConnectorContext } from '../../connector-kit/index.ts';
+import { createClientCredentials, Failure, isNestedTooDeep, vendorFailure, type ConnectorContext } from '../../connector-kit/index.ts';
 import { hostsOf, type GenesysConfig } from './config.ts';
 
 /** One call to the platform. */
@@ -80,7 +80,8 @@ export async function isUnknown(response: Response): Promise<boolean> {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    const value: unknown = JSON.parse(text);
+    return isNestedTooDeep(value) ? undefined : value;
   } catch {
     // The schema that reads it refuses it; the text may quote the person and must go nowhere.
     return undefined;

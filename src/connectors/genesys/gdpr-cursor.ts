@@ -20,6 +20,8 @@ const cursorSchema = z.object({
   parts: z.array(partSchema),
   /** The page of the organisation's requests to look at next; absent when all were. */
   page: z.int().positive().optional(),
+  /** The first request of the page before it, to see that pages do not repeat. */
+  first: z.string().optional(),
   /** True when a request that may have been made was not listed at first and was given time to appear. */
   waited: z.boolean(),
   /** Requests that had their turn: a person's retry makes new ones instead of finding these again. */

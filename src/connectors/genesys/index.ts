@@ -1,7 +1,8 @@
-import { Failure, type Capabilities, type Connection, type Connector, type ConnectorContext } from '../../connector-kit/index.ts';
+import { Failure, travelsInClear, type Capabilities, type Connection, type Connector, type ConnectorContext } from '../../connector-kit/index.ts';
 import { genesysConfigSchema, hostsOf, leftOut, type GenesysConfig, type PiiConfig } from './config.ts';
 import { eraseByForm } from './erase-by-form.ts';
 import { eraseSubjects } from './erase-subjects.ts';
+import { endsClearly } from './external-ids.ts';
 import { confirmByName, locateSubjects, searchedKinds } from './find-subjects.ts';
 import { gdprScope, listRequests, requestState } from './gdpr-api.ts';
 import { parseCursor } from './gdpr-cursor.ts';
@@ -27,6 +28,8 @@ export const genesysConnector: Connector<GenesysConfig> = {
   name: 'genesys',
   title: 'Genesys Cloud',
   config: genesysConfigSchema,
+  // A missing scope shows later as a 403 without a word.
+  checksAtStart: true,
   capabilities: (config): Capabilities => ({
     erases: config.api === 'gdpr' ? searchedKinds : [...new Set(['external_id' as const, ...config.variants.map((each) => each.of)])],
     locates: config.api === 'gdpr' ? searchedKinds : [],
@@ -46,7 +49,7 @@ export const genesysConnector: Connector<GenesysConfig> = {
     const refresh = config.api === 'pii' && typeof config.analytics_refresh !== 'string' ? [new URL(config.analytics_refresh.url).origin] : [];
     return [...new Set([api, login, ...refresh])];
   },
-  findings: (config) => (config.api === 'pii' ? piiFindings(config) : []),
+  findings: (config) => [...(config.api === 'pii' ? piiFindings(config) : []), ...sharedFindings(config)],
   connect: (config) => {
     const gateway = createGateway(config);
     return config.api === 'pii' ? connectForm(config, gateway) : connectGdpr(config, gateway);
@@ -57,6 +60,16 @@ function piiFindings(config: PiiConfig): readonly string[] {
   return [
     ...leftOut(config).map((scope) => `The scope leaves out ${scope}: what Genesys holds of a person there is not deleted`),
     ...(config.analytics_refresh === 'none' ? ['Analytics aggregates are not refreshed: they go on counting people who were erased'] : []),
+  ];
+}
+
+function sharedFindings(config: GenesysConfig): readonly string[] {
+  const { api, login } = hostsOf(config);
+  const refresh = config.api === 'pii' && typeof config.analytics_refresh !== 'string' ? [config.analytics_refresh.url] : [];
+  const unclear = [config.external_id, ...config.variants].some(({ prefix }) => !endsClearly(prefix));
+  return [
+    ...(unclear ? ['A prefix ends in a letter or a digit, so an id that has it already cannot be told from one that begins like it: it is put in front of every id'] : []),
+    ...([api, login, ...refresh].some(travelsInClear) ? ['It is called by http over a public network: credentials and personal data can be read on the way'] : []),
   ];
 }
 

@@ -1,4 +1,4 @@
-import { Failure, parseRetryAfter, vendorFailure } from '../../connector-kit/index.ts';
+import { Failure, isNestedTooDeep, parseRetryAfter, vendorFailure } from '../../connector-kit/index.ts';
 import type { Authenticate, CallContext } from './authenticate.ts';
 import type { Declaration, Fits, When } from './declaration.ts';
 import { valueAt, valuesAt } from './json-path.ts';
@@ -15,22 +15,33 @@ export interface Answer {
   readonly body: unknown;
 }
 
+/** What is told of a request on its way. */
+export interface Watch {
+  /** It is about to leave: from here on it may reach the system, whatever is heard. */
+  readonly sending: () => Promise<void>;
+  /** It was answered. */
+  readonly heard: (status: number) => void;
+}
+
 /** Sends one request with its credentials, once more with new ones where the old ones may only have ended, and reads the answer. */
-export type Send = (context: CallContext, request: RenderedRequest) => Promise<Answer>;
+export type Send = (context: CallContext, request: RenderedRequest, watch?: Watch) => Promise<Answer>;
 
 /**
  * Makes the sender of one connection. A good status with a body that says it is JSON and is not fails with `VENDOR_MALFORMED`; what the declaration
  * calls a failure whatever was asked fails as it says.
  */
 export function createSend(authenticate: Authenticate, failures: Declaration['failures']): Send {
-  const once = async (context: CallContext, request: RenderedRequest): Promise<{ response: Response; refused: () => boolean }> => {
+  const once = async (context: CallContext, request: RenderedRequest, watch?: Watch): Promise<{ response: Response; refused: () => boolean }> => {
     const { url, method, headers, body, refused } = await authenticate(context, request);
-    return { response: await context.fetch(url, { method, headers, ...(body === undefined ? {} : { body }) }), refused };
+    await watch?.sending();
+    const response = await context.fetch(url, { method, headers, ...(body === undefined ? {} : { body }) });
+    watch?.heard(response.status);
+    return { response, refused };
   };
-  return async (context, request) => {
-    const first = await once(context, request);
+  return async (context, request, watch) => {
+    const first = await once(context, request, watch);
     const isStale = first.response.status === 401 && first.refused();
-    const answer = await readAnswer(isStale ? (await once(context, request)).response : first.response);
+    const answer = await readAnswer(isStale ? (await once(context, request, watch)).response : first.response);
     const failure = firstFit(failures, answer);
     if (failure === undefined) return answer;
     throw declaredFailure(answer, failure, context.now());
@@ -41,13 +52,16 @@ async function readAnswer(response: Response): Promise<Answer> {
   const text = await response.text();
   const base = { status: response.status, retryAfter: response.headers.get('retry-after') };
   if (text.trim() === '') return { ...base, content: 'none', body: undefined };
+  let body: unknown;
   try {
-    return { ...base, content: 'json', body: JSON.parse(text) as unknown };
+    body = JSON.parse(text);
   } catch {
     const saysJson = /[/+]json\b/iu.test(response.headers.get('content-type') ?? '');
     if (response.ok && saysJson) throw new Failure('VENDOR_MALFORMED', `The system answered ${response.status} with a body that is not JSON`);
     return { ...base, content: 'other', body: undefined };
   }
+  if (isNestedTooDeep(body)) throw new Failure('VENDOR_MALFORMED', `The system answered ${response.status} with JSON that is nested too deep`);
+  return { ...base, content: 'json', body };
 }
 
 /** The first rule that an answer fits. An answer with a body that is not JSON fits only a rule that says so. */

@@ -1,4 +1,4 @@
-import type { EraseStep, JsonTemplate, LookUp, RequestTemplate } from './declaration.ts';
+import type { EraseAnswer, EraseStep, JsonTemplate, LookUp, RequestTemplate } from './declaration.ts';
 import { filterNames, placeholdersOf, strayBraces } from './template.ts';
 
 /** Something that a declaration must not say, and where. */
@@ -56,6 +56,13 @@ function* faultsOfLookUps(lookUps: readonly LookUp[], at: string): Generator<Fau
   }
 }
 
+function* faultsOfBases(answers: readonly EraseAnswer[], at: readonly (string | number)[]): Generator<Fault> {
+  for (const [index, answer] of answers.entries()) {
+    if (answer.is !== 'retained' || answer.legal_basis?.startsWith('$') !== true || answer.legal_bases.length > 0) continue;
+    yield { at: [...at, index, 'legal_bases'], message: 'is needed where legal_basis is read from the answer: the words that it may have' };
+  }
+}
+
 function* faultsOfSteps({ erase, locate }: Checked): Generator<Fault> {
   const types = erase.map((step) => step.each);
   for (const [index, step] of erase.entries()) {
@@ -69,6 +76,8 @@ function* faultsOfSteps({ erase, locate }: Checked): Generator<Fault> {
     if (polls.includes('vendor_job') && step.answers.some((answer) => answer.is === 'pending' && answer.job === undefined)) {
       yield { at: [...at, 'answers'], message: 'the poll needs {{vendor_job}}: every pending answer must say where its job is' };
     }
+    yield* faultsOfBases(step.answers, [...at, 'answers']);
+    yield* faultsOfBases(step.poll?.answers ?? [], [...at, 'poll', 'answers']);
     if (step.each === undefined) continue;
     if (!locate.some((lookUp) => lookUp.type === step.each)) yield { at: [...at, 'each'], message: 'must be the type of a look-up under locate' };
     if (index > 0 && types[index - 1] !== step.each && types.slice(0, index).includes(step.each)) yield { at: [...at, 'each'], message: 'the steps of one type must follow each other' };

@@ -16,10 +16,10 @@ export function confirmOf(declaration: Declaration): NonNullable<Declaration['co
   return declaration.locate.some((each) => each.of === undefined) ? { by: 'locate', within_seconds: 0 } : { by: 'attestation' };
 }
 
-/** True where a look-up of the declaration finds a record under the identifier. */
+/** True where a look-up of the declaration finds a record under the identifier, also one that does not show it and may not be left out. */
 export async function isThere(context: ConnectorContext, system: System, identifier: Identifier): Promise<boolean> {
   for (const lookUp of mainLookUps(system.declaration.locate, identifier.kind)) {
-    for await (const { records } of readPages(context, system, lookUp, { identifier })) if (records.length > 0) return true;
+    for await (const { records, unmatched } of readPages(context, system, lookUp, { identifier })) if (records.length + unmatched.length > 0) return true;
   }
   return false;
 }

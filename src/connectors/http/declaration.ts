@@ -60,6 +60,8 @@ const whenSchema = z
   .describe('All must hold: a path and the value or values that the first thing there has; whether something is there; or what everything there is, and there is something.');
 const statuses = z.union([z.int().min(100).max(599), z.array(z.int().min(100).max(599)).min(1)]).transform((value) => (Array.isArray(value) ? value : [value]));
 
+const reading = requestSchema.extend({ method: z.enum(['GET', 'POST'], 'only GET and POST: this must change nothing').default('GET') });
+
 const fits = {
   status: statuses,
   when: whenSchema.default({}),
@@ -82,6 +84,7 @@ const erasedAnswers = [
     what: code,
     why: code.default('legal_obligation'),
     legal_basis: z.union([path, z.string().regex(/^[^$]/u).max(200)]).optional().describe('A path into the answer, or the words themselves.'),
+    legal_bases: z.array(z.string().min(1).max(200)).max(50).default([]).describe('The words that the answer may have there. Any other are left out: they could hold a name.'),
     until: path.optional().describe('ISO 8601 date or time.'),
   }),
   z.strictObject({ ...fits, is: z.literal('failure'), job: job.optional(), retry: z.enum(['later', 'operator']), retry_after: retryAfter.optional() }),
@@ -100,7 +103,7 @@ const lookUpSchema = z.strictObject({
   type: code.describe('What the records are: contacts. Counted under this name.'),
   by: z.array(identifierKindSchema).min(1).optional().describe('The kinds that it can be asked by; all when absent.'),
   of: code.optional().describe('The type whose records these belong to: asked once for each, as {{parent.id}}.'),
-  request: requestSchema,
+  request: reading,
   items: path.default('$').describe('The list of records, or one record.'),
   id: path.default('$.id').describe('In a record: its id.'),
   where: whenSchema.default({}).describe('In a record: others are left out.'),
@@ -116,13 +119,13 @@ const stepSchema = z.strictObject({
   each: code.optional().describe('The type of record that it is done to, one by one; absent: once for the identifier.'),
   request: requestSchema,
   answers: z.array(eraseAnswerSchema).min(1).describe('The first that fits decides.'),
-  poll: z.strictObject({ request: requestSchema, answers: z.array(pollAnswerSchema).min(1), every_seconds: seconds.min(1).optional() }).optional(),
+  poll: z.strictObject({ request: reading, answers: z.array(pollAnswerSchema).min(1), every_seconds: seconds.min(1).optional() }).optional(),
 });
 
 const within = seconds.default(0).describe('How long what was erased may still be seen before that counts as still present.');
 const confirmSchema = z.discriminatedUnion('by', [
   z.strictObject({ by: z.literal('locate'), within_seconds: within }),
-  z.strictObject({ by: z.literal('request'), request: requestSchema, answers: z.array(confirmAnswerSchema).min(1), within_seconds: within }),
+  z.strictObject({ by: z.literal('request'), request: reading, answers: z.array(confirmAnswerSchema).min(1), within_seconds: within }),
   z.strictObject({ by: z.literal('attestation') }),
 ]);
 
@@ -142,7 +145,7 @@ export const declarationSchema = z
       .refine((value) => Object.keys(value).length > 0, 'must name at least one kind')
       .describe('The kinds that the system is asked by, and its name for each: {{identifier.field}}.'),
     check: z
-      .strictObject({ request: requestSchema, works: fitsSchema })
+      .strictObject({ request: reading, works: fitsSchema })
       .optional()
       .describe('A harmless call, and the answer that shows that the credentials work; a look-up of nobody when absent.'),
     failures: z

@@ -3,65 +3,66 @@ import type { Counts, Residue } from '../../contract/outcomes.ts';
 import { collectRecords } from './collect-records.ts';
 import { isThere } from './confirm-absence.ts';
 import type { Declaration, EraseStep } from './declaration.ts';
-import { parseCursor, toJson, type EraseCursor, type Unit } from './erase-cursor.ts';
+import { declaredBy, parseCursor, toJson, type EraseCursor, type Unit } from './erase-cursor.ts';
 import { mainLookUps, type System } from './look-up.ts';
-import { refuseOtherPeople } from './other-people.ts';
+import { surveyRecords } from './other-people.ts';
 import { runStep, type StepOutcome } from './run-step.ts';
 
 /** More reasons than this for what stays are not told one by one. */
 const retainedMax = 20;
+/** More doubtful records than this are more than a person can look at, and are not let run. */
+const doubtsMax = 1000;
 
 /**
  * One step of an erasure as a declaration has it: for each type of record all are collected first and then taken through their steps one by one; steps
  * without records are done once for the identifier. What was settled is never asked for again, and whatever is repeated has the same idempotency key.
  */
 export async function erasePerson(context: EraseContext, system: System): Promise<EraseResult> {
-  let cursor = parseCursor(context.cursor) ?? (await start(context));
-  // Only the first call of a step can be the repetition of one whose answer was lost.
-  let isRepeated = context.attempt > 1;
-  if (context.cursor === null && cursor.isLetRun !== true) {
-    const ambiguous = await refusal(context, system);
-    if (ambiguous !== undefined) return { state: 'operator', code: ambiguous.code, detail: ambiguous.detail, counts: {}, residue: [], cursor: toJson({ ...cursor, isLetRun: true }) };
-    // Before this nothing was asked to be erased; from here on an answer to that may be lost.
+  const declared = declaredBy(system.declaration);
+  let cursor = parseCursor(context.cursor) ?? (await start(context, declared));
+  if (cursor.declared !== declared) {
+    const spent: EraseCursor = { ...cursor, isSpent: true };
+    return { state: 'operator', code: 'CONFIG_INVALID', detail: 'The declaration was changed while the task ran; a retry starts it anew', counts: cursor.counts, residue: cursor.retained, cursor: toJson(spent) };
+  }
+  if (context.cursor === null) {
+    const { doubts, ties } = await surveyRecords(context, system);
+    const letRun = cursor.doubts;
+    if (doubts.some((each) => !letRun.includes(each))) return toPerson(cursor, doubts);
+    cursor = { ...cursor, ties };
     await context.save(toJson(cursor));
-    isRepeated = false;
   }
   for (;;) {
     const step = system.declaration.erase[cursor.step];
     if (step === undefined) return finish(context, system, cursor);
     if (step.each !== undefined && cursor.collecting !== undefined) {
       const collected = await collectRecords(context, system, step.each, cursor);
+      if (collected.is === 'doubtful') return toPerson(cursor, [...cursor.doubts, ...collected.doubts]);
       cursor = collected.cursor;
-      if (!collected.isComplete) return { state: 'continue', cursor: toJson(cursor) };
+      if (collected.is === 'more') return { state: 'continue', cursor: toJson(cursor) };
       await context.save(toJson(cursor));
-      isRepeated = false;
     }
-    const advanced: Advanced = step.each === undefined ? await identifierStep(context, system, step, cursor, isRepeated) : await recordStep(context, system, cursor, isRepeated);
+    const advanced: Advanced = step.each === undefined ? await identifierStep(context, system, step, cursor) : await recordStep(context, system, cursor);
     if (advanced.result !== undefined) return advanced.result;
     cursor = advanced.cursor;
-    isRepeated = false;
     if (context.shouldYield()) return { state: 'continue', cursor: toJson(cursor), ...(await progress(context, cursor)) };
   }
 }
 
-/** Why a person has to look before anything is erased, if so. What cannot be let run, such as too many records, is thrown all the same. */
-async function refusal(context: EraseContext, system: System): Promise<Failure | undefined> {
-  try {
-    await refuseOtherPeople(context, system);
-    return undefined;
-  } catch (error) {
-    if (error instanceof Failure && error.code === 'SUBJECT_AMBIGUOUS') return error;
-    throw error;
-  }
+/** Asks a person about the records that may be somebody else's. A retry lets it run for these, and for no other. */
+function toPerson(cursor: EraseCursor, doubts: readonly string[]): EraseResult {
+  const ask = doubts.length > doubtsMax ? [] : doubts;
+  const detail = `${doubts.length} of the records that are found may be somebody else’s${doubts.length > doubtsMax ? ': more than a retry lets run' : ''}`;
+  return { state: 'operator', code: 'SUBJECT_AMBIGUOUS', detail, counts: cursor.counts, residue: cursor.retained, cursor: toJson({ ...cursor, doubts: [...ask] }) };
 }
 
-async function start(context: EraseContext): Promise<EraseCursor> {
+async function start(context: EraseContext, declared: string): Promise<EraseCursor> {
   const previous = parseCursor(context.previous);
   // A retry goes on from where the task went to a person, a running job is followed on; only what cannot be gone on with is started anew.
-  if (previous !== undefined && previous.phase === 'working' && previous.isSpent !== true) return previous;
+  if (previous !== undefined && previous.phase === 'working' && previous.isSpent !== true && previous.declared === declared) return previous;
   const { deleted, absent } = await context.worklist.summary();
   return {
     phase: 'working',
+    declared,
     step: 0,
     collecting: { done: [] },
     succeeded: 0,
@@ -70,12 +71,14 @@ async function start(context: EraseContext): Promise<EraseCursor> {
     retained: [],
     generation: previous === undefined ? 0 : previous.generation + 1,
     before: previous === undefined ? { deleted: {}, absent: {} } : { deleted, absent },
+    doubts: [],
+    ties: {},
   };
 }
 
 type Advanced = { readonly cursor: EraseCursor; readonly result?: undefined } | { readonly result: EraseResult };
 
-const freshUnit = (step: number, now: number): Unit => ({ step, accepted: false, did: false, since: now, lost: 0 });
+const freshUnit = (step: number, now: number): Unit => ({ step, accepted: false, did: false, asked: false, since: now, lost: 0 });
 
 /** The end of a step that has to wait, or to go to a person. */
 function paused(cursor: EraseCursor, outcome: Extract<StepOutcome, { is: 'pending' | 'operator' }>): EraseResult {
@@ -90,26 +93,32 @@ function paused(cursor: EraseCursor, outcome: Extract<StepOutcome, { is: 'pendin
 
 const keeper = (context: EraseContext, cursor: EraseCursor) => async (unit: Unit): Promise<void> => context.save(toJson({ ...cursor, unit, ...(unit.job === undefined ? {} : { vendorJob: unit.job }) }));
 
-async function identifierStep(context: EraseContext, system: System, step: EraseStep, cursor: EraseCursor, isRepeated: boolean): Promise<Advanced> {
+async function identifierStep(context: EraseContext, system: System, step: EraseStep, cursor: EraseCursor): Promise<Advanced> {
   const unit = cursor.unit ?? freshUnit(cursor.step, context.now());
   const outcome = await runStep({ context, system, step, unit, generation: cursor.generation, keep: keeper(context, cursor) });
   if (outcome.is === 'pending' || outcome.is === 'operator') return { result: paused(cursor, outcome) };
   const { unit: _ended, ...rest } = cursor;
-  const next: EraseCursor = { ...rest, step: cursor.step + 1, collecting: { done: [] } };
+  const next = afterIdentifier(context, { ...rest, step: cursor.step + 1, collecting: { done: [] } }, outcome);
+  // Kept at once: what comes next may fail, and this must not be asked for again or forgotten.
+  await context.save(toJson(next));
+  return { cursor: next };
+}
+
+function afterIdentifier(context: EraseContext, next: EraseCursor, outcome: Exclude<StepOutcome, { is: 'pending' | 'operator' }>): EraseCursor {
   switch (outcome.is) {
     case 'success':
-      return { cursor: { ...next, succeeded: next.succeeded + 1, counts: plus(next.counts, outcome.counts), ...(outcome.job === undefined ? {} : { vendorJob: outcome.job }) } };
+      return { ...next, succeeded: next.succeeded + 1, counts: plus(next.counts, outcome.counts), ...(outcome.job === undefined ? {} : { vendorJob: outcome.job }) };
     case 'retained':
-      return { cursor: { ...next, retained: addRetained(next.retained, outcome.residue) } };
+      return { ...next, retained: addRetained(next.retained, outcome.residue) };
     case 'none':
-      return { cursor: { ...next, none: next.none + 1 } };
+      return { ...next, none: next.none + 1 };
     case 'gone':
-      // Seen there by resolution, asked for by an attempt whose answer was lost, and gone now: that attempt did it.
-      return { cursor: isRepeated && context.seenHere ? { ...next, succeeded: next.succeeded + 1 } : next };
+      // Seen there by resolution, asked for by a call whose answer was lost, and gone now: that call did it.
+      return outcome.wasAsked && context.seenHere ? { ...next, succeeded: next.succeeded + 1 } : next;
   }
 }
 
-async function recordStep(context: EraseContext, system: System, cursor: EraseCursor, isRepeated: boolean): Promise<Advanced> {
+async function recordStep(context: EraseContext, system: System, cursor: EraseCursor): Promise<Advanced> {
   const steps = system.declaration.erase;
   const [item] = await context.worklist.take(1);
   if (item === undefined) {
@@ -119,12 +128,12 @@ async function recordStep(context: EraseContext, system: System, cursor: EraseCu
   // By its own type and not by the cursor's place: a step that died may have left records of a later type.
   const unit = cursor.unit?.ordinal === item.ordinal ? cursor.unit : { ...freshUnit(steps.findIndex((each) => each.each === item.type), context.now()), ordinal: item.ordinal };
   const step = steps[unit.step];
-  if (step === undefined) throw new Failure('INTERNAL', 'The kept cursor names a step that the declaration does not have');
+  if (step === undefined) throw new Failure('CONFIG_INVALID', 'Records were collected of a type that the declaration does not erase any more');
   const id = item.ref.slice(item.ref.indexOf('|') + 1);
   const outcome = await runStep({ context, system, step, unit, generation: cursor.generation, item: id, keep: keeper(context, cursor) });
   if (outcome.is === 'pending' || outcome.is === 'operator') return { result: paused(cursor, outcome) };
-  // The record was seen when it was collected. Where an attempt's answer was lost and it is gone now, that attempt did it.
-  const did = unit.did || outcome.is === 'success' || (outcome.is === 'gone' && isRepeated);
+  // The record was seen when it was collected. Where a call's answer was lost and it is gone now, that call did it.
+  const did = unit.did || outcome.is === 'success' || (outcome.is === 'gone' && outcome.wasAsked);
   const isLast = outcome.is === 'retained' || unit.step >= lastStepOf(steps, item.type);
   const { unit: _done, ...rest } = cursor;
   if (!isLast) {

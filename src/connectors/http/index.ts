@@ -1,13 +1,13 @@
-import { Failure, type Capabilities, type Connection, type Connector, type ConnectorContext, type ExportedRecord, type JobState } from '../../connector-kit/index.ts';
+import { Failure, travelsInClear, type Capabilities, type Connection, type Connector, type ConnectorContext, type ExportedRecord, type JobState } from '../../connector-kit/index.ts';
 import type { Identifier, IdentifierKind } from '../../contract/identifiers.ts';
 import { createAuthenticate } from './authenticate.ts';
 import { createSend, firstFit, unexpected } from './call.ts';
 import { httpConfigSchema } from './config.ts';
 import { confirmAbsence } from './confirm-absence.ts';
-import type { Declaration, EraseStep } from './declaration.ts';
+import type { Declaration, EraseStep, LookUp } from './declaration.ts';
 import { erasePerson } from './erase-person.ts';
 import { locatePerson } from './locate-person.ts';
-import { mainLookUps, readPages, recordId, type System } from './look-up.ts';
+import { mainLookUps, readPages, recordId, type Page, type System } from './look-up.ts';
 import { nobody } from './nobody.ts';
 import { refuseSeveralPeople } from './other-people.ts';
 import { readCallback } from './read-callback.ts';
@@ -35,12 +35,29 @@ export const httpConnector: Connector<Declaration> = {
     refusesPrivate: !config.allow_private_network,
     ...(config.tls === undefined ? {} : { tls: { cert: config.tls.certificate, key: config.tls.client_key, ...(config.tls.authority === undefined ? {} : { ca: config.tls.authority }) } }),
   }),
-  findings: (config) => (confirmsByWordOnly(config) ? ['its erasures cannot be read back: they will be attested by the system and not verified'] : []),
+  findings: (config) => [
+    ...(confirmsByWordOnly(config) ? ['its erasures cannot be read back: they will be attested by the system and not verified'] : []),
+    ...unchecked(config).map((type) => `the look-up of ${type} has neither match nor found: where the system ignores what it is asked by, everybody’s ${type} would be erased`),
+    ...(isInClear(config) ? ['it is called by http over a public network: credentials and personal data can be read on the way'] : []),
+  ],
   connect,
 };
 
 const kindsOf = (declaration: Declaration): readonly IdentifierKind[] => Object.keys(declaration.identifiers) as IdentifierKind[];
 const confirmsByWordOnly = ({ confirm, locate }: Declaration): boolean => confirm?.by === 'attestation' || (confirm === undefined && locate.length === 0);
+
+/** Types whose records are erased one by one, found by a question in which nothing shows whose they are. */
+function unchecked({ locate, erase }: Declaration): readonly string[] {
+  const asksByPath = (lookUp: LookUp): boolean => placeholdersOf(lookUp.request.path).some(({ name }) => name.startsWith('identifier.'));
+  const found = locate.filter((each) => each.of === undefined && Object.keys(each.match).length === 0 && Object.keys(each.found).length === 0 && !asksByPath(each));
+  // What belongs to such a record is found by it, and erased with it.
+  const isErased = (lookUp: LookUp): boolean => erase.some(({ each }) => each !== undefined && (each === lookUp.type || locate.some(({ type, of }) => type === each && of === lookUp.type)));
+  return [...new Set(found.filter(isErased).map(({ type }) => type))];
+}
+
+function isInClear({ base_url: baseUrl, auth, allow_private_network: isPrivate }: Declaration): boolean {
+  return !isPrivate && [baseUrl, ...(auth.scheme === 'oauth2' ? [auth.token_url] : [])].some(travelsInClear);
+}
 
 function connect(declaration: Declaration): Connection {
   const system: System = { declaration, send: createSend(createAuthenticate(declaration.auth), declaration.failures) };
@@ -77,15 +94,21 @@ async function* exportRecords(context: ConnectorContext, system: System, identif
   await refuseSeveralPeople(context, system, identifier);
   for (const lookUp of mainLookUps(access, identifier.kind)) {
     const nested = access.filter((each) => each.of === lookUp.type);
-    for await (const { records } of readPages(context, system, lookUp, { identifier })) {
-      for (const data of records) {
+    for await (const page of readPages(context, system, lookUp, { identifier })) {
+      for (const data of recognised(page)) {
         yield { type: lookUp.type, data };
         for (const each of nested) {
-          for await (const inner of readPages(context, system, each, { identifier, parent: recordId(lookUp, data) })) for (const one of inner.records) yield { type: each.type, data: one };
+          for await (const inner of readPages(context, system, each, { identifier, parent: recordId(lookUp, data) })) for (const one of recognised(inner)) yield { type: each.type, data: one };
         }
       }
     }
   }
+}
+
+/** The records of a page, unless one does not show what was asked for and may not be left out. */
+function recognised({ records, unmatched }: Page): readonly unknown[] {
+  if (unmatched.length > 0) throw new Failure('SUBJECT_AMBIGUOUS', 'A look-up found a record that does not show what was asked for');
+  return records;
 }
 
 type Polled = NonNullable<EraseStep['poll']>;

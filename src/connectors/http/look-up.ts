@@ -14,12 +14,26 @@ export interface System {
   readonly send: Send;
 }
 
+/** How far a look-up was read. */
+export interface Reading {
+  /** What the next page is asked by. */
+  readonly page: string;
+  /** How many records and pages there were so far: a look-up that is gone on with later must not forget its limits. */
+  readonly count: number;
+  readonly pages: number;
+}
+
 /** One page of records. */
 export interface Page {
   readonly records: readonly unknown[];
-  /** What the next page is asked by; undefined after the last. */
-  readonly next: string | undefined;
+  /** Records that do not show what was asked for, where the declaration will not leave them out: a person has to decide whose they are. */
+  readonly unmatched: readonly unknown[];
+  /** Where to go on; undefined after the last page. */
+  readonly next: Reading | undefined;
 }
+
+/** More pages than records are no list: so many may be empty. */
+const emptyPagesMax = 100;
 
 /** What templates may say of an identifier. */
 export function identifierValues(declaration: Declaration, identifier: Identifier): TemplateValues {
@@ -53,15 +67,15 @@ export function mainLookUps(lookUps: readonly LookUp[], kind: IdentifierKind): r
 
 /**
  * Reads a look-up page by page. Only what the system gave as a list of records counts as none; anything else it may answer is a failure.
- * Fails with `SUBJECT_AMBIGUOUS` beyond `at_most`, and where it `isStrict` for what `match` does not recognise and may not be left out, with `VENDOR_MALFORMED` where pages repeat, and as vendors' calls do.
+ * Fails with `SUBJECT_AMBIGUOUS` beyond `at_most`, which no retry lifts; with `VENDOR_MALFORMED` where pages repeat or do not end, and as vendors' calls do.
  */
-export async function* readPages(context: CallContext, system: System, lookUp: LookUp, asked: { identifier: Identifier; parent?: string | undefined; isStrict?: boolean }, from?: string): AsyncGenerator<Page> {
+export async function* readPages(context: CallContext, system: System, lookUp: LookUp, asked: { identifier: Identifier; parent?: string | undefined }, from?: Reading): AsyncGenerator<Page> {
   const base: TemplateValues = { ...identifierValues(system.declaration, asked.identifier), 'parent.id': asked.parent };
-  let page = from ?? (lookUp.paging?.by === 'number' ? String(lookUp.paging.first) : undefined);
+  let page = from?.page ?? (lookUp.paging?.by === 'number' ? String(lookUp.paging.first) : undefined);
   const seen = new Set<string>();
   let last = '[]';
-  let count = 0;
-  for (;;) {
+  let count = from?.count ?? 0;
+  for (let pages = (from?.pages ?? 0) + 1; ; pages += 1) {
     const isLink = lookUp.paging?.by === 'link' && page !== undefined;
     const first = renderRequest(system.declaration.base_url, lookUp.request, { ...base, page: isLink ? undefined : page });
     const request = isLink && page !== undefined ? { ...first, url: sameOrigin(page, first.url) } : first;
@@ -69,13 +83,14 @@ export async function* readPages(context: CallContext, system: System, lookUp: L
     const all = recordsOf(lookUp, answer, context.now());
     const text = JSON.stringify(all);
     count += all.length;
-    if (count > lookUp.at_most) throw new Failure('SUBJECT_AMBIGUOUS', `A look-up of ${lookUp.type} found more than ${lookUp.at_most} records`);
+    if (count > lookUp.at_most) throw new Failure('SUBJECT_AMBIGUOUS', `A look-up of ${lookUp.type} found more than ${lookUp.at_most} records; where that is right, raise its at_most`);
     const next = nextPage(lookUp, answer, all, page);
     if (all.length > 0 && text === last) throw new Failure('VENDOR_MALFORMED', 'The system answered two pages with the same records');
     if (next !== undefined && (next === page || seen.has(next))) throw new Failure('VENDOR_MALFORMED', 'The system answered with a page that it had given before');
+    if (next !== undefined && pages >= lookUp.at_most + emptyPagesMax) throw new Failure('VENDOR_MALFORMED', `A look-up of ${lookUp.type} did not end within ${pages} pages`);
     if (next !== undefined) seen.add(next);
     last = text;
-    yield { records: all.filter((each) => holds(lookUp.where, each) && matches(lookUp, each, asked.identifier, asked.isStrict === true)), next };
+    yield { ...sorted(lookUp, all.filter((each) => holds(lookUp.where, each)), asked.identifier), next: next === undefined ? undefined : { page: next, count, pages } };
     if (next === undefined) return;
     page = next;
   }
@@ -83,7 +98,7 @@ export async function* readPages(context: CallContext, system: System, lookUp: L
 
 function sameOrigin(link: string, from: URL): URL {
   const url = URL.parse(link, from.href);
-  if (url === null) throw new Failure('VENDOR_MALFORMED', 'The system answered with a link to a next page that is none');
+  if (url === null || url.username !== '' || url.password !== '') throw new Failure('VENDOR_MALFORMED', 'The system answered with a link to a next page that is none');
   if (url.origin !== from.origin) throw new Failure('EGRESS_FORBIDDEN', 'The system answered with a link to another host');
   return url;
 }
@@ -107,13 +122,17 @@ function nextPage(lookUp: LookUp, answer: Answer, all: readonly unknown[], page:
   return idAt(answer.body, lookUp.paging.next);
 }
 
-function matches(lookUp: LookUp, record: unknown, identifier: Identifier, isStrict: boolean): boolean {
-  const { kind, value } = identifier;
+/** Records that show what was asked for, and those of which a person has to say whether they are meant. */
+function sorted(lookUp: LookUp, records: readonly unknown[], identifier: Identifier): Pick<Page, 'records' | 'unmatched'> {
+  const matching = records.filter((each) => matches(lookUp, each, identifier));
+  const isMatch = new Set(matching);
+  return { records: matching, unmatched: lookUp.unmatched === 'ambiguous' ? records.filter((each) => !isMatch.has(each)) : [] };
+}
+
+function matches(lookUp: LookUp, record: unknown, { kind, value }: Identifier): boolean {
   const paths = lookUp.match[kind];
   if (paths === undefined) return true;
-  const isMatch = [paths].flat().some((path) => textsAt(kind, record, path).some((each) => looseForm(kind, each) === looseForm(kind, value)));
-  if (!isMatch && isStrict && lookUp.unmatched === 'ambiguous') throw new Failure('SUBJECT_AMBIGUOUS', `A look-up of ${lookUp.type} found a record that does not show what was asked for`);
-  return isMatch;
+  return [paths].flat().some((path) => textsAt(kind, record, path).some((each) => looseForm(kind, each) === looseForm(kind, value)));
 }
 
 /** The id of a record. Fails with `VENDOR_MALFORMED` where it has none. */

@@ -28,7 +28,7 @@ function jobsIn(declared: NonNullable<Declaration['callback']>, body: Buffer): r
   } catch {
     throw new Failure('BODY_MALFORMED', 'The callback is not JSON');
   }
-  const jobs = valuesAt(parsed, declared.job).flatMap((each) => (typeof each === 'string' && each !== '' && each.length <= 200 ? [each] : Number.isSafeInteger(each) ? [String(each)] : []));
+  const jobs = valuesAt(parsed, declared.job).flatMap((each) => (typeof each === 'string' && /^[\w.:-]{1,200}$/u.test(each) ? [each] : Number.isSafeInteger(each) ? [String(each)] : []));
   if (jobs.length === 0 || jobs.length > jobsMax) throw new Failure('BODY_MALFORMED', 'The callback names no job where its declaration says, or too many');
   return [...new Set(jobs)];
 }

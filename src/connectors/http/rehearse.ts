@@ -32,8 +32,9 @@ interface Stage {
 }
 
 /**
- * Puts a system to the test as its declaration says it behaves, with somebody who does not exist: strangers are refused, nobody is found, nobody is
- * erased, one key means one job, polls end, an unknown job is not a finished one, and the read-back works. Goes on after a violation.
+ * Puts a system to the test as its declaration says it behaves, with somebody who does not exist: nobody is found, strangers are refused, nobody is
+ * erased, one key means one job, polls end, an unknown job is not a finished one, and the read-back works. It sends erasures, so it looks first: where
+ * somebody who does not exist is found, what was asked by is ignored, and an erasure could be everybody's. Goes on after any other violation.
  */
 export async function rehearse(context: ConnectorContext, system: System): Promise<readonly Rehearsal[]> {
   const [step] = system.declaration.erase;
@@ -47,15 +48,17 @@ export async function rehearse(context: ConnectorContext, system: System): Promi
     });
     rows.push({ check, ...seen });
   };
-  await row('strangers_are_refused', async () => strangersAreRefused(stage));
   await row('unknown_person_is_not_found', async () => unknownIsNotFound(stage));
+  const isSafe = rows.every(({ result }) => result !== 'violated');
+  const erasingRow = async (check: string, look: () => Promise<Seen>): Promise<void> => row(check, isSafe ? look : async () => open('not tried: its look-up does not find nobody, so an erasure could reach everybody'));
+  await erasingRow('strangers_are_refused', async () => strangersAreRefused(stage));
   let outcome: StepOutcome | undefined;
-  await row('same_key_same_job', async () => {
+  await erasingRow('same_key_same_job', async () => {
     const [first, second] = [await run(stage), await run(stage)];
     outcome = first;
     return sameKeySameJob(stage, first, second);
   });
-  await row('unknown_person_is_not_erased', async () => unknownIsNotErased(stage, outcome));
+  await erasingRow('unknown_person_is_not_erased', async () => unknownIsNotErased(stage, outcome));
   await row('unknown_job_is_not_finished', async () => unknownJob(stage));
   await row('read_back', async () => readBack(stage));
   await row('callback', async () => open(system.declaration.callback === undefined ? 'none is declared: jobs are polled' : 'it cannot be provoked from here; it must be signed, and is only a wake-up'));
@@ -72,6 +75,7 @@ function stageOf(context: ConnectorContext, system: System, step: EraseStep): St
     now: context.now,
     signal: context.signal,
     identifier: { ...identifier, raw: identifier.value },
+    identifiers: [identifier],
     request: { id: 'req_rehearsal', source: 'rehearsal', law: 'gdpr', verifiedBy: 'operator' },
     taskId: 'task_rehearsal',
     earlierJobs: jobs.map((connection) => ({ connection, job: 'quittance-rehearsal' })),
@@ -81,7 +85,7 @@ function stageOf(context: ConnectorContext, system: System, step: EraseStep): St
 }
 
 const nobodysRecord = 'quittance-nobody';
-const freshUnit = (now: number): Unit => ({ step: 0, accepted: false, did: false, since: now, lost: 0 });
+const freshUnit = (now: number): Unit => ({ step: 0, accepted: false, did: false, asked: false, since: now, lost: 0 });
 
 async function run({ stepContext, system, step }: Stage, unit: Unit = freshUnit(stepContext.now())): Promise<StepOutcome> {
   return runStep({ context: stepContext, system, step, unit, generation: 0, ...(step.each === undefined ? {} : { item: nobodysRecord }), keep: async () => undefined });
@@ -139,7 +143,7 @@ async function unknownIsNotErased(stage: Stage, from: StepOutcome | undefined): 
 async function unknownJob(stage: Stage): Promise<Seen> {
   const { step, stepContext, system } = stage;
   if (step.poll === undefined) return open('no poll is declared');
-    const values = { ...identifierValues(system.declaration, { ...stage.identifier, raw: stage.identifier.value }), ...requestValues(stepContext), 'task.id': stepContext.taskId, 'item.id': nobodysRecord, vendor_job: nobodysRecord, idempotency_key: stepContext.idempotencyKey('unknown') };
+  const values = { ...identifierValues(system.declaration, { ...stage.identifier, raw: stage.identifier.value }), ...requestValues(stepContext), 'task.id': stepContext.taskId, 'item.id': nobodysRecord, vendor_job: nobodysRecord, idempotency_key: stepContext.idempotencyKey('unknown') };
   const answer = await system.send(stage.context, renderRequest(system.declaration.base_url, step.poll.request, values));
   const rule = firstFit(step.poll.answers, answer);
   if (rule === undefined) return answer.status === 404 ? kept('an unknown job is answered with 404; a rule `unknown_job` for it would have it asked for again') : violated(`an unknown job was answered with ${answer.status}, which no rule is about`);

@@ -11,7 +11,9 @@ import { renderRequest } from './render-request.ts';
 /** What one call for a step came to. */
 export type StepOutcome =
   | { readonly is: 'success'; readonly counts: Counts; readonly job?: string | undefined }
-  | { readonly is: 'gone' | 'none' }
+  /** `wasAsked`: an earlier call for it was not answered, and may have done it. */
+  | { readonly is: 'gone'; readonly wasAsked: boolean }
+  | { readonly is: 'none' }
   | { readonly is: 'retained'; readonly residue: Residue }
   | { readonly is: 'pending'; readonly unit: Unit; readonly afterMs: number; readonly reason: 'vendor_job' | 'not_visible_yet' }
   | { readonly is: 'operator'; readonly code: ErrorCode; readonly detail: string };
@@ -22,9 +24,13 @@ const lostMax = 3;
 const firstMs = 15_000;
 const firstForMs = 300_000;
 const laterMs = 60_000;
+/** No system is asked again sooner than this, whatever it says: `Retry-After: 0` would be a poll without a pause. */
+const soonestMs = 2_000;
+/** What may stand in the log as a job's id: nothing that could be an address or a sentence. */
+const jobIdRule = /^[\w.:-]{1,200}$/u;
 
 /** What a step needs of its surroundings. */
-export type StepContext = Pick<EraseContext, 'fetch' | 'now' | 'signal' | 'identifier' | 'request' | 'taskId' | 'earlierJobs' | 'idempotencyKey'>;
+export type StepContext = Pick<EraseContext, 'fetch' | 'now' | 'signal' | 'identifier' | 'identifiers' | 'request' | 'taskId' | 'earlierJobs' | 'idempotencyKey'>;
 
 /** What a step is about. */
 export interface StepRun {
@@ -51,17 +57,43 @@ export async function runStep(run: StepRun): Promise<StepOutcome> {
   const rules: readonly EraseAnswer[] = poll?.answers ?? step.answers;
   const key = context.idempotencyKey(`erase:${unit.step}:${run.item ?? ''}`, run.generation);
   const values = { ...erasureValues(system.declaration, context), idempotency_key: key, 'item.id': run.item, vendor_job: unit.job };
-  const answer = await system.send(context, renderRequest(system.declaration.base_url, template, values));
-  const rule = firstFit(rules, answer);
-  if (rule === undefined) throw unexpected(answer, context.now());
-  return judge(run, rule, answer, poll !== undefined);
+  // What only reads cannot have erased anything.
+  const isErasing = poll === undefined && template.method !== 'GET';
+  let last = unit;
+  let status: number | undefined;
+  const keep = async (next: Unit): Promise<void> => {
+    last = next;
+    await run.keep(next);
+  };
+  const sending = async (): Promise<void> => (isErasing && !last.asked ? keep({ ...last, asked: true }) : undefined);
+  const heard = (answered: number): void => {
+    status = answered;
+  };
+  try {
+    const answer = await system.send(context, renderRequest(system.declaration.base_url, template, values), { sending, heard });
+    const rule = firstFit(rules, answer);
+    if (rule === undefined) throw unexpected(answer, context.now());
+    return await judge({ ...run, keep }, rule, answer, poll !== undefined);
+  } catch (error) {
+    // Refused, so that nothing was done: if it is gone later on, that was not this call.
+    if (last.asked !== unit.asked && isRefusal(error, status)) await keep({ ...last, asked: unit.asked });
+    throw error;
+  }
+}
+
+/** True for a call that did nothing: one that never left, one that was refused, and 503. After another 5xx nobody knows. */
+function isRefusal(error: unknown, status: number | undefined): boolean {
+  if (status !== undefined) return status === 503 || (status >= 400 && status < 500 && status !== 408);
+  return error instanceof Failure && (error.code === 'VENDOR_RATE_LIMITED' || error.retry === 'operator');
 }
 
 async function judge(run: StepRun, rule: EraseAnswer, answer: Answer, isPoll: boolean): Promise<StepOutcome> {
   const { context, step, unit } = run;
   const now = context.now();
   const job = 'job' in rule && rule.job !== undefined ? idAt(answer.body, rule.job) : undefined;
-  if (job !== undefined && job.length > 200) throw new Failure('VENDOR_MALFORMED', 'The system gave its job an id of more than 200 characters');
+  if (job !== undefined && (!jobIdRule.test(job) || namesPerson(context, job))) {
+    return { is: 'operator', code: 'VENDOR_MALFORMED', detail: 'The system gave its job an id that is none, or that holds an identifier of the person; it is not recorded, and the job not followed' };
+  }
   const known = unit.known ?? unit.job;
   if (job !== undefined && known !== undefined && job !== known) {
     return { is: 'operator', code: 'VENDOR_INCONSISTENT', detail: 'The system named another job for the same idempotency key than before' };
@@ -70,7 +102,7 @@ async function judge(run: StepRun, rule: EraseAnswer, answer: Answer, isPoll: bo
     case 'success':
       return success(rule, answer, job ?? known);
     case 'already_gone':
-      return { is: 'gone' };
+      return { is: 'gone', wasAsked: unit.asked };
     case 'nothing_matched':
       return { is: 'none' };
     case 'still_there':
@@ -85,7 +117,7 @@ async function judge(run: StepRun, rule: EraseAnswer, answer: Answer, isPoll: bo
       const asked = retryAfterMs(answer, rule.retry_after, now);
       const every = step.poll?.every_seconds;
       const scheduled = every === undefined ? (now - unit.since < firstForMs ? firstMs : laterMs) : every * 1000;
-      return { is: 'pending', unit: next, afterMs: asked ?? scheduled, reason: 'vendor_job' };
+      return { is: 'pending', unit: next, afterMs: Math.max(soonestMs, asked ?? scheduled), reason: 'vendor_job' };
     }
     case 'unknown_job': {
       if (unit.lost + 1 >= lostMax) return { is: 'operator', code: 'VENDOR_JOB_FAILED', detail: 'The system does not know the job that it had accepted' };
@@ -118,15 +150,23 @@ function success(rule: Extract<EraseAnswer, { is: 'success' }>, answer: Answer, 
   return { is: 'success', counts, job };
 }
 
+/** True where an id holds an identifier of the person, in whatever punctuation: job ids are recorded for good. */
+function namesPerson({ identifier, identifiers }: StepContext, id: string): boolean {
+  const bare = (text: string): string => text.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, '');
+  const texts = [identifier, ...identifiers].flatMap(({ value, raw }) => [value, ...(raw === undefined ? [] : [raw])]);
+  return texts.some((each) => (each.length >= 4 && id.toLowerCase().includes(each.toLowerCase())) || (bare(each).length >= 6 && bare(id).includes(bare(each))));
+}
+
 function residueOf(rule: Extract<EraseAnswer, { is: 'retained' }>, answer: Answer): Residue {
-  const basis = rule.legal_basis?.startsWith('$') === true ? valueAt(answer.body, rule.legal_basis) : rule.legal_basis;
+  const found = rule.legal_basis?.startsWith('$') === true ? valueAt(answer.body, rule.legal_basis) : undefined;
+  // A system's own words could hold a name: only what the declaration lists is repeated.
+  const basis = rule.legal_basis?.startsWith('$') === true ? rule.legal_bases.find((each) => each === found) : rule.legal_basis;
   const said = rule.until === undefined ? undefined : valueAt(answer.body, rule.until);
   const until = typeof said === 'string' && /^\d{4}-\d{2}-\d{2}/u.test(said) ? Date.parse(said) : Number.NaN;
   return {
     what: rule.what,
     why: rule.why,
-    // A system's own words could hold a name; only what looks like a reference to a law is repeated.
-    ...(typeof basis === 'string' && /^[\p{L}\p{N} .,;:()§/&'-]{1,200}$/u.test(basis) ? { legal_basis: basis } : {}),
+    ...(basis === undefined ? {} : { legal_basis: basis }),
     ...(Number.isNaN(until) ? {} : { until: new Date(until).toISOString() }),
   };
 }

@@ -44,7 +44,7 @@ export function strayBraces(text: string): boolean {
 
 /**
  * A text with its placeholders filled in, each value passed through `encode`; undefined where an optional one has no value. What is filled in is
- * never read as a template again. Fails with `UNSUPPORTED` where a value is missing that is not optional.
+ * never read as a template again. Fails with `UNSUPPORTED` where a value is missing that is not optional, or empty.
  */
 export function renderText(text: string, values: TemplateValues, encode: (value: string) => string = (value) => value): string | undefined {
   const found = placeholdersOf(text);
@@ -56,7 +56,10 @@ export function renderText(text: string, values: TemplateValues, encode: (value:
     if (placeholder === undefined) throw new Failure('INTERNAL', 'A template has more placeholders than were read');
     const value = valueOf(values, placeholder.name);
     if (value === undefined) throw new Failure('UNSUPPORTED', `The declaration needs {{${placeholder.name}}}, which this task does not have`);
-    return encode(placeholder.filters.reduce((text_, name) => filters[name]?.(text_) ?? text_, value));
+    const filled = placeholder.filters.reduce((text_, name) => filters[name]?.(text_) ?? text_, value);
+    // `/contacts/` would be all of them.
+    if (filled === '') throw new Failure('UNSUPPORTED', `Nothing is left of {{${placeholder.name}}} to be filled in`);
+    return encode(filled);
   });
 }
 

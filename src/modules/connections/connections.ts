@@ -217,15 +217,24 @@ function readConfig(deps: Pick<ConnectionsDeps, 'connectors' | 'secrets'>, name:
 
 /** Settings with such names hold secrets, in every connector; what a template fills in later, such as an idempotency key, is none yet. */
 const secretName = /(?:^|_)(?:key|token|secret|password)$/u;
+/** Headers and parameters of a call that hold one, in whatever spelling: `X-Api-Key`, `access_token`. A parameter that is only called `key` may be anything. */
+const secretHeader = /(?:^|[-_])(?:authorization|cookie|(?:api|access|auth|private|secret)[-_]?key|token|secret|password)$/iu;
+/** What only fills in a value, with or without a word in front such as `Bearer`. */
+const isReference = /^\$\{(?:env|file):[^}]+\}$/u;
+const isTemplate = /^(?:[A-Za-z]+ )?\{\{[^{}]+\}\}$/u;
 
-/** Refuses secrets that are written out: the configuration is kept where many can read it. */
-function refuseWrittenSecrets(value: unknown, at: string): void {
+/**
+ * Refuses secrets that are written out: the configuration is kept where many can read it. A call's body is left alone, since its fields have the names
+ * that the system gave them: `{key: email}`.
+ */
+function refuseWrittenSecrets(value: unknown, at: string, names: RegExp = secretName): void {
   if (typeof value !== 'object' || value === null) return;
   for (const [name, each] of Object.entries(value)) {
-    if (typeof each === 'string' && secretName.test(name) && !/^(?:\$\{(?:env|file):[^}]+\}|\{\{[^{}]+\}\})$/u.test(each)) {
+    if (typeof each === 'string' && names.test(name) && !isReference.test(each) && !isTemplate.test(each)) {
       throw new Failure('CONFIG_INVALID', `${at}/${name}: must be a reference, \${env:NAME} or \${file:/path}; secrets are not written into the configuration`);
     }
-    refuseWrittenSecrets(each, `${at}/${name}`);
+    if (name === 'body') continue;
+    refuseWrittenSecrets(each, `${at}/${name}`, name === 'headers' || name === 'query' ? secretHeader : secretName);
   }
 }
 

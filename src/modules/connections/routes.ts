@@ -33,7 +33,7 @@ export function registerConnectionRoutes(app: HttpServer, deps: { readonly conne
     '/v1/connections/:name/rehearsal',
     {
       schema: {
-        summary: 'Put a declared system to the test with people who do not exist; takes up to about a minute',
+        summary: 'Put a declared system to the test, to which erasures of people who do not exist are sent; takes up to about a minute',
         tags: ['connections'],
         security,
         params,
@@ -50,7 +50,7 @@ export function registerConnectionRoutes(app: HttpServer, deps: { readonly conne
     },
   );
   const actions: Record<string, { summary: string; run: (name: string, operator: string) => Promise<void> }> = {
-    check: { summary: 'Call the vendor once, harmlessly, to see that the credentials work', run: (name) => deps.connections.check(name) },
+    check: { summary: 'Call the vendor once, reading only, to see that the credentials work', run: (name) => deps.connections.check(name) },
     suspend: { summary: 'Stop starting tasks on this connection', run: (name, operator) => deps.connections.suspend(name, operator) },
     resume: { summary: 'Start tasks on this connection again', run: (name, operator) => deps.connections.resume(name, operator) },
   };

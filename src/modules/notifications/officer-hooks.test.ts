@@ -63,5 +63,6 @@ describe('an alert to the data protection officer', () => {
   test('is refused at the start with a secret that is none, by its place', () => {
     const make = (): unknown => createOfficerHooks({ webhook: { url, secret: '${env:BAD}' } }, { clock: { now: () => now }, secrets: { environment: { BAD: 'short' }, readFile: () => '' } });
     expect(make).toThrow('/alerts/webhook/secret must be whsec_');
+    expect(() => createOfficerHooks({ chat: { url: '${env:BAD}' } }, { clock: { now: () => now }, secrets: { environment: { BAD: 'short' }, readFile: () => '' } })).toThrow('/alerts/chat/url must be an https:// URL');
   });
 });

@@ -3,7 +3,7 @@ import { isoTime, type Clock } from '../../platform/clock.ts';
 import type { ConfigDocument } from '../../platform/config/document.ts';
 import { resolveSecret, type SecretSources } from '../../platform/config/load.ts';
 import { readWebhookSecret, webhookHeaders } from '../../platform/crypto/standard-webhooks.ts';
-import { isFailure } from '../../platform/failure.ts';
+import { Failure, isFailure } from '../../platform/failure.ts';
 import type { MailResult } from './mailer.ts';
 import type { MessageText, NotificationTemplate, OfficerHook } from './notification.ts';
 
@@ -20,8 +20,13 @@ const timeoutMs = 20_000;
 
 /** Makes the hooks of the configuration. Fails with `CONFIG_INVALID` when a secret is missing or none. */
 export function createOfficerHooks(config: ConfigDocument['alerts'], deps: { readonly clock: Clock; readonly secrets: SecretSources; readonly transport?: Transport }): OfficerHooks {
-  const webhook = config.webhook && { url: resolveSecret(config.webhook.url, '/alerts/webhook/url', deps.secrets), key: readWebhookSecret(resolveSecret(config.webhook.secret, '/alerts/webhook/secret', deps.secrets), '/alerts/webhook/secret') };
-  const chat = config.chat && { url: resolveSecret(config.chat.url, '/alerts/chat/url', deps.secrets) };
+  const urlOf = (text: string, at: string): string => {
+    const url = resolveSecret(text, at, deps.secrets);
+    if (!URL.canParse(url) || !/^https?:$/u.test(new URL(url).protocol)) throw new Failure('CONFIG_INVALID', `${at} must be an https:// URL`);
+    return url;
+  };
+  const webhook = config.webhook && { url: urlOf(config.webhook.url, '/alerts/webhook/url'), key: readWebhookSecret(resolveSecret(config.webhook.secret, '/alerts/webhook/secret', deps.secrets), '/alerts/webhook/secret') };
+  const chat = config.chat && { url: urlOf(config.chat.url, '/alerts/chat/url') };
   const post = async (url: string, headers: Readonly<Record<string, string>>, body: Buffer): Promise<MailResult> => {
     const fetch = createGuardedFetch({ egress: [new URL(url).origin], timeoutMs, signal: AbortSignal.timeout(timeoutMs), acquire: async () => undefined, ...(deps.transport === undefined ? {} : { transport: deps.transport }) });
     try {

@@ -8,7 +8,7 @@ import { closeRequest, lookAfterEnded } from './close-request.ts';
 import type { OrchestrationDeps } from './deps.ts';
 import { taskRun } from './jobs.ts';
 import { openManualTask, settleRequestTasks } from './manual-tasks.ts';
-import { resolveRequest } from './resolve-request.ts';
+import { patienceMs, resolveRequest } from './resolve-request.ts';
 import { letsBegin, tasksOf, wakeWaiting, type TaskRow } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 
@@ -149,7 +149,10 @@ async function resolveOrWait(deps: OrchestrationDeps, request: RequestCore): Pro
       const now = deps.clock.now();
       const isTired = now - current.moved_at.getTime() > deps.policy.windowMs || (failure.code === 'INTERNAL' && current.attempt >= internalAttemptsMax);
       if (failure.retry === 'later' && !isTired) {
-        const waitMs = backoffMs(current.attempt + 1, deps.random.fraction(), failure.retryAfterMs);
+        // However long a system asks to be left alone, the others wait for it only so long.
+        const patienceLeftMs = current.moved_at.getTime() + patienceMs - now;
+        const backMs = backoffMs(current.attempt + 1, deps.random.fraction(), failure.retryAfterMs);
+        const waitMs = patienceLeftMs > 0 ? Math.min(backMs, patienceLeftMs) : backMs;
         await updateRequest(trx, request.id, { attempt: current.attempt + 1, wake_at: new Date(now + waitMs) });
         await deps.jobs.send(tx, requestAdvance, { request_id: request.id }, { delayMs: waitMs });
         return;
@@ -186,11 +189,18 @@ async function warnOfDeadline(deps: OrchestrationDeps, request: RequestCore): Pr
     const now = deps.clock.now();
     if (request.due_at.getTime() - now <= dueSoonMs) await deps.notify(tx, { requestId: request.id, template: 'dpo_deadline', recipient: 'dpo', occasion: 'due_soon' });
     const tasks = await tasksOf(tablesOf<OrchestrationTables>(tx), request.id);
-    if (tasks.some((task) => task.dispatched_at === null && task.latest_safe_start.getTime() - now <= safeStartSoonMs)) {
+    if (tasks.some((task) => task.status === 'waiting' && isStartLate(task, now))) {
       await deps.notify(tx, { requestId: request.id, template: 'dpo_deadline', recipient: 'dpo', occasion: 'latest_safe_start' });
     }
     await wakeRequest(tx, request.id, now + openLookMs);
   });
+}
+
+/** Whether a task has to begin soon. Where there was never a day to spare, it is said when the time is over, and not of every request. */
+function isStartLate(task: TaskRow, now: number): boolean {
+  const latest = task.latest_safe_start.getTime();
+  const aheadMs = latest - task.created_at.getTime() > safeStartSoonMs ? safeStartSoonMs : 0;
+  return latest - now <= aheadMs;
 }
 
 /** Follows the tasks of a running request: wakes those whose turn has come, and says where the request stands. */
@@ -204,6 +214,7 @@ async function followTasks(deps: OrchestrationDeps, request: RequestCore): Promi
     const tasks = await tasksOf(trx, request.id);
     if (current.planned_at === null) return resumeResolution(deps, tx, current, now);
     await settleRequestTasks(deps, tx, request.id, 'approved');
+    const isWorking = (task: TaskRow | undefined): boolean => task?.status === 'erasing' || task?.status === 'confirming';
     const byId = new Map(tasks.map((task) => [task.id, task]));
     const isFree = (task: TaskRow): boolean => task.after.flatMap((id) => byId.get(id) ?? []).every((before) => letsBegin(task, before));
     for (const task of tasks) {
@@ -213,7 +224,8 @@ async function followTasks(deps: OrchestrationDeps, request: RequestCore): Promi
       if (await wakeWaiting(trx, task.id, new Date(now))) await deps.jobs.send(tx, taskRun, { task_id: task.id });
     }
     if (tasks.every((task) => task.status === 'settled')) return 'settled' as const;
-    const working = tasks.filter((task) => task.status !== 'settled' && task.status !== 'manual');
+    // What waits for a person's decision on another is not at work.
+    const working = tasks.filter((task) => task.status !== 'settled' && task.status !== 'manual' && (task.status !== 'waiting' || isFree(task) || task.after.some((id) => isWorking(byId.get(id)))));
     const to = working.length === 0 ? 'escalated' : working.some((task) => task.status !== 'confirming') ? 'executing' : 'confirming';
     if (to === current.status) {
       await wakeRequest(tx, request.id, now + openLookMs);

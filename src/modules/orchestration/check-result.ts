@@ -8,16 +8,18 @@ import { Failure } from '../../platform/failure.ts';
 
 const observed = { counts: countsSchema, residue: z.array(residueSchema).max(50) };
 const waitMs = z.number().min(0);
+/** It is in the log for ever: an id, and nothing that could be an address. */
+const vendorJob = z.string().regex(/^[\w.:/-]{1,200}$/u);
 
 const eraseSchema = z.discriminatedUnion('state', [
   z.object({ state: z.literal('continue'), done: z.int().min(0).optional(), total: z.int().min(0).optional() }),
-  z.object({ state: z.literal('wait'), afterMs: waitMs, vendorJob: z.string().max(200).optional() }),
+  z.object({ state: z.literal('wait'), afterMs: waitMs, vendorJob: vendorJob.optional() }),
   z.object({
     state: z.literal('done'),
     ...observed,
     outcome: z.enum(['erased', 'anonymised', 'already_absent', 'nothing_matched', 'retained', 'refreshed']),
     proof: proofSchema.optional(),
-    vendorJob: z.string().max(200).optional(),
+    vendorJob: vendorJob.optional(),
     revisitAt: z.number().optional(),
   }),
   z.object({ state: z.literal('operator'), ...observed, code: z.string().refine((code) => Object.hasOwn(errorTable, code)) }),

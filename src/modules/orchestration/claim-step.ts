@@ -62,7 +62,8 @@ export async function claimStep(deps: OrchestrationDeps, taskId: TaskId): Promis
       await wake(deps, tx, task, waitingLookMs, false);
       return undefined;
     }
-    if (task.status === 'waiting' && !(await mayBegin(trx, task))) {
+    // One that a person tries again begins anew, and waits for its turn as at first.
+    if (task.dispatched_at === null && !(await mayBegin(trx, task))) {
       await wake(deps, tx, task, waitingLookMs, false);
       return undefined;
     }

@@ -11,7 +11,7 @@ import { settleRequestTasks } from './manual-tasks.ts';
 import { aboutTask } from './about-task.ts';
 import { advanceSoon } from './advance-soon.ts';
 import { makeStatement } from './statement.ts';
-import { lockTask, tasksOf, updateTask } from './task-store.ts';
+import { lockTask, noVendorJob, tasksOf, updateTask } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 
 /** How soon to look again for the checkpoint that a certificate waits for, and for notices on their way; twice as long each time. */
@@ -166,7 +166,7 @@ async function reopen(deps: OrchestrationDeps, request: RequestCore, tasks: read
     for (const id of tasks) {
       const task = await lockTask(trx, id);
       if (task === undefined) throw new Error('A task that has come of age is gone');
-      const again = { status: 'erasing' as const, outcome: null, confirmation: null, settled_at: null, revisit_at: null, cursor: null, cursor_before: null, attempt: 0, confirm_count: 0, window_ends_at: null, wake_at: new Date(now) };
+      const again = { status: 'erasing' as const, outcome: null, confirmation: null, settled_at: null, revisit_at: null, cursor: null, cursor_before: null, attempt: 0, confirm_count: 0, window_ends_at: null, wake_at: new Date(now), ...noVendorJob };
       await updateTask(trx, task, again);
       await deps.jobs.send(tx, taskRun, { task_id: id });
     }

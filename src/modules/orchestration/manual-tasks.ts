@@ -8,7 +8,7 @@ import { newId } from '../../platform/ids.ts';
 import { findRequest, type RequestTables } from '../requests/index.ts';
 import type { OrchestrationDeps } from './deps.ts';
 import { taskRun } from './jobs.ts';
-import { lockTask, updateTask } from './task-store.ts';
+import { lockTask, noVendorJob, updateTask } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 import { aboutTask, type NamedTask } from './about-task.ts';
 import { advanceSoon } from './advance-soon.ts';
@@ -74,15 +74,14 @@ export async function escalateTask(deps: OrchestrationDeps, tx: Tx, task: NamedT
   await openManualTask(deps, tx, { requestId: task.request_id, taskId: task.id, code });
 }
 
-/** Settles what was open about a request as a whole, once its own move (an approval, its end) has answered it. */
+/** Settles what was open about a request, once its own move has answered it: an approval what is about it as a whole, its end everything. */
 export async function settleRequestTasks(deps: Pick<OrchestrationDeps, 'clock'>, tx: Tx, requestId: RequestId, how: 'approved' | 'ended'): Promise<void> {
-  await tablesOf<OrchestrationTables>(tx)
+  const open = tablesOf<OrchestrationTables>(tx)
     .updateTable('manual_task')
     .set({ settled_at: new Date(deps.clock.now()), settled_how: how, remind_at: null })
     .where('request_id', '=', requestId)
-    .where('task_id', 'is', null)
-    .where('settled_at', 'is', null)
-    .execute();
+    .where('settled_at', 'is', null);
+  await (how === 'ended' ? open : open.where('task_id', 'is', null)).execute();
 }
 
 /** Reminds the data protection officer of what has waited for another day; answers how many were reminded of. */
@@ -147,7 +146,7 @@ export async function settleManualTask(deps: OrchestrationDeps, id: ManualTaskId
       const entry = { ...about, task_id: formatId('task', task.id), system: task.connection };
       if (how === 'retry') {
         // What was erased and then still seen is erased again: only a new erasure can change what is seen.
-        await updateTask(trx, task, { status: 'erasing', outcome: null, confirmation: null, error_code: null, attempt: 0, confirm_count: 0, cursor: null, cursor_before: task.cursor, wake_at: new Date(now), window_ends_at: null, dispatched_at: null });
+        await updateTask(trx, task, { status: 'erasing', outcome: null, confirmation: null, error_code: null, attempt: 0, confirm_count: 0, cursor: null, cursor_before: task.cursor, wake_at: new Date(now), window_ends_at: null, dispatched_at: null, ...noVendorJob });
         await deps.jobs.send(tx, taskRun, { task_id: task.id });
         await deps.record(tx, { ...entry, type: 'task.retried' });
       } else {

@@ -7,7 +7,7 @@ import { findRequest, type RequestTables } from '../requests/index.ts';
 import type { DescribedIdentifier } from '../identity/index.ts';
 import type { OrchestrationDeps } from './deps.ts';
 import { escalateTask } from './manual-tasks.ts';
-import { planTasks, type PlannedTask } from './domain/plan.ts';
+import { planTasks, type PlannedTask, type Search } from './domain/plan.ts';
 import { insertTasks, removeNotApplicable, tasksOf } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 
@@ -15,9 +15,9 @@ import type { OrchestrationTables } from './tables.ts';
 export const waitingLookMs = 600_000;
 
 /** Plans the tasks for what the vault holds. Pure but for its reading of the configured connections. */
-export function planFor(deps: Pick<OrchestrationDeps, 'connections'>, identifiers: readonly DescribedIdentifier[], dueAt: number, unsearched: readonly string[] = []): readonly PlannedTask[] {
+export function planFor(deps: Pick<OrchestrationDeps, 'connections'>, identifiers: readonly DescribedIdentifier[], dueAt: number, searches: readonly Search[] = []): readonly PlannedTask[] {
   const known = identifiers.map((each) => ({ id: each.id, kind: each.kind, commitment: each.commitment, isDoubtful: each.confidence < 1, seenIn: each.seen_in }));
-  return planTasks(deps.connections.all, known, dueAt, unsearched);
+  return planTasks(deps.connections.all, known, dueAt, searches);
 }
 
 /**
@@ -25,12 +25,12 @@ export function planFor(deps: Pick<OrchestrationDeps, 'connections'>, identifier
  * first plan and again for every identifier that is found late (`isLate`: then approval, where the policy asks for it, was given without it); a task that is there already is left as it is. The look at the request that
  * follows wakes the new tasks whose turn it is.
  */
-export async function addPlannedTasks(deps: OrchestrationDeps, tx: Tx, requestId: RequestId, options: { readonly isLate: boolean; readonly unsearched?: readonly string[] } = { isLate: false }): Promise<number> {
+export async function addPlannedTasks(deps: OrchestrationDeps, tx: Tx, requestId: RequestId, options: { readonly isLate: boolean; readonly searches?: readonly Search[] } = { isLate: false }): Promise<number> {
   const trx = tablesOf<OrchestrationTables>(tx);
   const request = await findRequest(tablesOf<RequestTables>(tx), requestId);
   if (request === undefined) throw new Error('A plan is made for a request that does not exist');
   const described = await deps.vault.describe(requestId, tx);
-  const forecast = planFor(deps, described, request.due_at.getTime(), options.unsearched);
+  const forecast = planFor(deps, described, request.due_at.getTime(), options.searches);
   const now = new Date(deps.clock.now());
   const stored = await tasksOf(trx, requestId);
   // A system that is still to be looked into is not one that cannot be asked.
@@ -47,12 +47,8 @@ export async function addPlannedTasks(deps: OrchestrationDeps, tx: Tx, requestId
   const before = (task: PlannedTask, id: TaskId): TaskId[] => {
     const here = all.filter((each) => each.connection === task.connection);
     const erasures = here.filter(isErasure).map((each) => each.id);
-    const own = {
-      none: [],
-      look_up: here.filter((each) => each.action === 'locate').map((each) => each.id),
-      earlier: erasures.slice(0, erasures.indexOf(id)),
-      erasures,
-    }[task.afterOwn];
+    const own: TaskId[] = { none: [], earlier: erasures.slice(0, erasures.indexOf(id)), erasures }[task.afterOwn];
+    if (isErasure(task)) own.unshift(...here.filter((each) => each.action === 'locate').map((each) => each.id));
     return [...all.filter((each) => task.afterConnections.includes(each.connection)).map((each) => each.id), ...own];
   };
   await removeNotApplicable(trx, requestId, fresh.flatMap(({ task }) => (task.decision === 'not_applicable' ? [] : [task.connection])));

@@ -1,6 +1,6 @@
 import type { ConfirmResult, EraseResult, Json } from '../../connector-kit/index.ts';
-import { formatId } from '../../contract/ids.ts';
-import type { Identifier } from '../../contract/identifiers.ts';
+import { formatId, type IdentifierId } from '../../contract/ids.ts';
+import type { Identifier, IdentifierKind } from '../../contract/identifiers.ts';
 import { tablesOf, type Tx } from '../../platform/db/database.ts';
 import type { Failure } from '../../platform/failure.ts';
 import type { NewIdentifier, OpenVault } from '../identity/index.ts';
@@ -14,7 +14,7 @@ import { retryWaitMs } from './domain/retry-wait.ts';
 import { taskRun } from './jobs.ts';
 import { escalateTask } from './manual-tasks.ts';
 import { addPlannedTasks } from './plan-request.ts';
-import { finishAttempt, lockTask, markSeen, nextQueued, tasksOf, updateTask, type TaskRow } from './task-store.ts';
+import { finishAttempt, lockTask, markSeen, nextQueued, oneAtATime, tasksOf, updateTask, type TaskRow } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 
 /** What a step answered. */
@@ -73,7 +73,7 @@ async function recordErase(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault
   const now = deps.clock.now();
   const isUnmatched = result.state === 'done' && result.outcome === 'nothing_matched';
   const verdict = afterErase(result, { seenHere: task.seen_here, isLastHope: isUnmatched && (await isLastHope(deps, tx, task)) });
-  const change: TaskChange = { attempt: 0, error_code: null };
+  const change: TaskChange = { attempt: 0, error_code: null, vendor_job_open: false };
   if ('cursor' in result && result.cursor !== undefined) {
     change.cursor = vault.seal(Buffer.from(JSON.stringify(result.cursor satisfies Json), 'utf8'), `cursor:${task.id}`);
   }
@@ -83,8 +83,10 @@ async function recordErase(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault
       if (result.total !== undefined) change.progress_total = result.total;
       break;
     case 'wait':
+      change.vendor_job_open = result.vendorJob !== undefined || (task.vendor_job_open && result.reason === 'vendor_job');
       if (result.vendorJob !== undefined && result.vendorJob !== task.vendor_job) {
         change.vendor_job = result.vendorJob;
+        change.reconciled_state = null;
         await deps.record(tx, { ...aboutTask(task, now), type: 'task.vendor_job', vendor_job: result.vendorJob });
       }
       if (windowPassed(task, now)) {
@@ -115,19 +117,40 @@ async function recordErase(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault
   await apply(deps, tx, task, verdict, change);
 }
 
+/** Kinds of ids that a system itself gave, or was given, for the person; an address may be anybody's who never was there. */
+const ownNames: readonly IdentifierKind[] = ['external_id', 'user_id'];
+
 /**
  * Whether a task is the last of a system that cannot be searched and that knew the person under nothing so far. Who has an id there is told to be
  * there, so a person looks for the form that it has in that system.
  */
 async function isLastHope(deps: OrchestrationDeps, tx: Tx, task: TaskRow): Promise<boolean> {
   if (task.action === 'refresh' || deps.connections.get(task.connection).capabilities.locates.length > 0) return false;
-  const others = (await tasksOf(tablesOf<OrchestrationTables>(tx), task.request_id)).filter((each) => each.connection === task.connection && each.id !== task.id && each.action === task.action);
-  return others.every((each) => each.status === 'settled' && each.outcome === 'nothing_matched');
+  const trx = tablesOf<OrchestrationTables>(tx);
+  // Two that end at once must not each take the other for one that is still to come.
+  await oneAtATime(trx, task);
+  const here = (await tasksOf(trx, task.request_id)).filter((each) => each.connection === task.connection && each.action === task.action);
+  const others = here.filter((each) => each.id !== task.id);
+  return here.some((each) => ownNames.includes(each.identifier_kind)) && others.every((each) => each.status === 'settled' && each.outcome === 'nothing_matched');
 }
+
+/** Look-ups after the plan, over which a person looks at what is found: somebody known under so many names in a chain is likely more than one. */
+const searchesMax = 50;
 
 /** What a look-up found that could not be made before the plan: it gets tasks of its own, and the look-up is over. */
 async function recordLocate(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault: OpenVault, found: readonly NewIdentifier[]): Promise<void> {
-  await addIdentifiers(deps, tx, task, vault, found);
+  const news = await addIdentifiers(deps, tx, task, vault, found);
+  // What is new and proven is looked for in the other systems as well, each in a task of its own, as resolution would have done.
+  const searches = deps.connections.all.flatMap((each) => {
+    const by = news.find((identifier) => each.capabilities.locates.includes(identifier.kind));
+    return each.name === task.connection || by === undefined ? [] : [{ connection: each.name, by: by.id }];
+  });
+  const searched = (await tasksOf(tablesOf<OrchestrationTables>(tx), task.request_id)).filter((each) => each.action === 'locate').length;
+  if (searches.length > 0 && searched >= searchesMax) {
+    await apply(deps, tx, task, { to: 'manual', code: 'SUBJECT_AMBIGUOUS' }, { attempt: 0 });
+    return;
+  }
+  if (searches.length > 0) await addPlannedTasks(deps, tx, task.request_id, { isLate: true, searches });
   const seen = (await deps.vault.describe(task.request_id, tx)).filter((each) => each.seen_in.includes(task.connection)).map((each) => each.id);
   await markSeen(tablesOf<OrchestrationTables>(tx), task, seen);
   await apply(deps, tx, task, { to: 'settled', outcome: 'located', confirmation: null }, { attempt: 0, error_code: null });
@@ -177,11 +200,12 @@ async function addLate(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault: Op
   await addIdentifiers(deps, tx, task, vault, late);
 }
 
-/** Keeps identifiers that were found after the plan was made, and gives them tasks. */
-async function addIdentifiers(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault: OpenVault, found: readonly NewIdentifier[]): Promise<void> {
-  await deps.vault.add(tx, vault, found);
+/** Keeps identifiers that were found after the plan was made, and gives them tasks; answers those that are new and proven. */
+async function addIdentifiers(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault: OpenVault, found: readonly NewIdentifier[]): Promise<readonly { readonly id: IdentifierId; readonly kind: IdentifierKind }[]> {
+  const added = await deps.vault.add(tx, vault, found);
   await addPlannedTasks(deps, tx, task.request_id, { isLate: true });
   await advanceSoon(deps, tx, task.request_id);
+  return (await deps.vault.describe(task.request_id, tx)).filter((each) => added.includes(each.id) && each.confidence >= 1);
 }
 
 function isKnown(vault: OpenVault, identifier: Identifier): boolean {
@@ -206,6 +230,9 @@ async function apply(deps: OrchestrationDeps, tx: Tx, task: TaskRow, verdict: Ve
   const now = deps.clock.now();
   const trx = tablesOf<OrchestrationTables>(tx);
   // A look after its lease ended may have put it in the queue of its connection: whoever is over must not be called from there.
+  // However long somebody asks to be left alone, the end of the window is not slept through.
+  const windowMs = task.window_ends_at === null ? Number.POSITIVE_INFINITY : Math.max(0, task.window_ends_at.getTime() - now);
+  const inWindow = (ms: number): number => Math.min(ms, windowMs);
   const released: TaskChange = { ...change, lease_until: null, queued: false };
   switch (verdict.to) {
     case 'erasing':
@@ -213,10 +240,10 @@ async function apply(deps: OrchestrationDeps, tx: Tx, task: TaskRow, verdict: Ve
       await updateTask(trx, task, {
         ...released,
         status: verdict.to,
-        wake_at: new Date(now + verdict.wakeInMs),
+        wake_at: new Date(now + inWindow(verdict.wakeInMs)),
         ...(verdict.outcome === undefined ? {} : { outcome: verdict.outcome }),
       });
-      await deps.jobs.send(tx, taskRun, { task_id: task.id }, { delayMs: verdict.wakeInMs });
+      await deps.jobs.send(tx, taskRun, { task_id: task.id }, { delayMs: inWindow(verdict.wakeInMs) });
       if (verdict.to !== task.status) await advanceSoon(deps, tx, task.request_id);
       return;
     case 'settled': {

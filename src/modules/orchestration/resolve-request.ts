@@ -18,7 +18,7 @@ const roundsMax = 8;
 /** How long all look-ups of one round may take. */
 const roundMs = 90_000;
 /** How long the others wait for a system that does not answer. */
-const patienceMs = 10 * 60_000;
+export const patienceMs = 10 * 60_000;
 
 /**
  * Closes over a person's identifiers: through the imported mapping table and every connection that can look a person up, until nothing new
@@ -28,7 +28,7 @@ const patienceMs = 10 * 60_000;
  */
 export async function resolveRequest(deps: OrchestrationDeps, request: RequestCore): Promise<void> {
   const isPatient = deps.clock.now() - request.moved_at.getTime() < patienceMs;
-  const unsearched = new Set<string>();
+  const unsearched = new Map<string, ErrorCode>();
   for (let round = 0; ; round += 1) {
     if (round === roundsMax) throw new Failure('SUBJECT_AMBIGUOUS', `After ${roundsMax} rounds of look-ups there are still new identifiers; somebody else's may be among them`);
     const vault = await deps.vault.unlock(request.id);
@@ -55,7 +55,10 @@ export async function resolveRequest(deps: OrchestrationDeps, request: RequestCo
     const current = await lockRequest(tablesOf<RequestTables>(tx), request.id);
     if (current === undefined || current.status !== 'resolving') return;
     const now = deps.clock.now();
-    const count = await addPlannedTasks(deps, tx, request.id, { isLate: false, unsearched: [...unsearched] });
+    const count = await addPlannedTasks(deps, tx, request.id, { isLate: false, searches: [...unsearched.keys()].map((connection) => ({ connection })) });
+    for (const [system, code] of unsearched) {
+      await deps.record(tx, { type: 'request.not_searched', at: isoTime(now), actor: { role: 'system' }, request_id: formatId('request', request.id), system, error_code: code });
+    }
     // No system at all was asked: that is a mistake in the configuration, and not a person of whom nothing is held.
     if (count === 0) throw new Failure('UNSUPPORTED', 'There is no connection that this request could be carried out at');
     await moveRequest(tx, deps, current, {
@@ -77,8 +80,9 @@ function provenOf(vault: OpenVault): readonly VaultIdentifier[] {
 /** Kinds of which a person has one in a table of people: two of them mean two people, joined by something that they share. */
 const ownKinds: readonly IdentifierKind[] = ['email', 'user_id', 'stripe_customer'];
 
-async function throughMapping(deps: OrchestrationDeps, vault: OpenVault): Promise<readonly NewIdentifier[]> {
-  const proven = provenOf(vault);
+/** What the imported mapping table ties to what is proven, and to what was `found` just now and is as sure. */
+export async function throughMapping(deps: OrchestrationDeps, vault: OpenVault, found: readonly NewIdentifier[] = []): Promise<readonly NewIdentifier[]> {
+  const proven: readonly Identifier[] = [...provenOf(vault), ...found.filter((each) => each.confidence >= 1)];
   const closure = await deps.lookupMapping(proven);
   const values = (kind: IdentifierKind): number => new Set([...proven, ...closure.identifiers].filter((each) => each.kind === kind).map((each) => each.value)).size;
   const confidence = ownKinds.some((kind) => values(kind) > 1) ? doubtful : 1;
@@ -90,7 +94,7 @@ async function throughConnections(
   deps: OrchestrationDeps,
   request: RequestCore,
   vault: OpenVault,
-  state: { readonly isPatient: boolean; readonly unsearched: Set<string> },
+  state: { readonly isPatient: boolean; readonly unsearched: Map<string, ErrorCode> },
 ): Promise<readonly NewIdentifier[]> {
   const signal = AbortSignal.timeout(roundMs);
   const answers = await Promise.all(
@@ -102,10 +106,7 @@ async function throughConnections(
         return readLookUp(connection, request, vault, answer);
       } catch (error) {
         if (!isFailure(error) || !isOfSystem(error.code) || (error.retry === 'later' && state.isPatient)) throw error;
-        state.unsearched.add(connection.name);
-        await deps.database.transaction((tx) =>
-          deps.record(tx, { type: 'request.not_searched', at: isoTime(deps.clock.now()), actor: { role: 'system' }, request_id: formatId('request', request.id), system: connection.name, error_code: error.code }),
-        );
+        state.unsearched.set(connection.name, error.code);
         return [];
       }
     }),

@@ -9,7 +9,7 @@ import type { OrchestrationDeps } from './deps.ts';
 import type { RequestCore } from '../requests/index.ts';
 import { plainIdentifier } from './plain-identifier.ts';
 import { recordFailure, recordResult, type StepResult } from './record-step.ts';
-import { readLookUp, searchable } from './resolve-request.ts';
+import { readLookUp, searchable, throughMapping } from './resolve-request.ts';
 import { renewTaskLease, saveCursor } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 import { createWorklist, FencedOut } from './worklist.ts';
@@ -65,8 +65,8 @@ async function call(deps: OrchestrationDeps, claimed: ClaimedStep, vault: OpenVa
     if (identifier === undefined) throw new Error('A task names an identifier that the vault does not hold');
     const context = eraseContext(deps, claimed, vault, identifier, ended.signal);
     if (task.action === 'locate') {
-      const value = await connection.connection.locate(context, searchable(connection, vault));
-      return { kind: 'result', result: { step: 'locate', value: readLookUp(connection, claimed.request, vault, value) } };
+      const found = readLookUp(connection, claimed.request, vault, await connection.connection.locate(context, searchable(connection, vault)));
+      return { kind: 'result', result: { step: 'locate', value: [...found, ...(await throughMapping(deps, vault, found))] } };
     }
     const result: StepResult =
       claimed.step === 'erase'

@@ -33,6 +33,7 @@ export interface OrchestrationTables {
     cursor: Optional<Buffer>;
     cursor_before: Optional<Buffer>;
     vendor_job: Optional<string>;
+    vendor_job_open: WithDefault<boolean>;
     reconciled_at: OptionalTime;
     reconciled_state: Optional<string>;
     progress_done: Optional<number>;

@@ -5,6 +5,9 @@ import type { TaskStatus } from '../../contract/outcomes.ts';
 import { Failure } from '../../platform/failure.ts';
 import type { OrchestrationTables } from './tables.ts';
 
+/** Of a task that begins anew: nothing of the vendor's job that it had. */
+export const noVendorJob = { vendor_job: null, vendor_job_open: false, reconciled_at: null, reconciled_state: null } as const;
+
 /** A task's row. */
 export type TaskRow = Selectable<OrchestrationTables['task']>;
 
@@ -58,14 +61,19 @@ export async function wakeWaiting(trx: Transaction<OrchestrationTables>, id: Tas
   return row !== undefined;
 }
 
-/** Where a task that others wait for lets them begin: an erasure need not wait for what is with a person; a refresh would miss what they decide. */
-export const letsBegin = (waiting: Pick<TaskRow, 'action' | 'connection'>, before: Pick<TaskRow, 'status' | 'connection'>): boolean =>
-  before.status === 'settled' || (before.status === 'manual' && !(waiting.action === 'refresh' && before.connection === waiting.connection));
+/**
+ * Where a task that others wait for lets them begin. What is with a person keeps no other system waiting. In its own system a look-up does, since the
+ * erasure would take away what it looks for, and an erasure keeps the refresh waiting, which would miss what the person decides.
+ */
+export function letsBegin(waiting: Pick<TaskRow, 'action' | 'connection'>, before: Pick<TaskRow, 'action' | 'status' | 'connection'>): boolean {
+  if (before.status !== 'manual' || before.connection !== waiting.connection) return before.status === 'settled' || before.status === 'manual';
+  return waiting.action !== 'refresh' && before.action !== 'locate';
+}
 
 /** Whether everything that a task waits for lets it begin. */
 export async function mayBegin(trx: Transaction<OrchestrationTables>, task: Pick<TaskRow, 'action' | 'connection' | 'after'>): Promise<boolean> {
   if (task.after.length === 0) return true;
-  const before = await trx.selectFrom('task').select(['status', 'connection']).where('id', 'in', task.after).execute();
+  const before = await trx.selectFrom('task').select(['action', 'status', 'connection']).where('id', 'in', task.after).execute();
   return before.every((each) => letsBegin(task, each));
 }
 
@@ -175,4 +183,9 @@ export async function markSeen(trx: Transaction<OrchestrationTables>, task: Pick
     .where('identifier_id', 'in', identifiers)
     .where('status', '<>', 'settled')
     .execute();
+}
+
+/** Has the tasks of one connection of one request judged one after the other, until the transaction ends. */
+export async function oneAtATime(trx: Transaction<OrchestrationTables>, task: Pick<TaskRow, 'request_id' | 'connection'>): Promise<void> {
+  await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`task:${task.request_id}:${task.connection}`}, 0))`.execute(trx);
 }

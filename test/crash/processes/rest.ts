@@ -49,7 +49,7 @@ async function visit(url: string, random: SeededRandom, isLast: boolean): Promis
     const again = isLast ? (['skipped_by_operator', 'done_manually', undefined] as const) : (['retry', 'retry', 'retry', 'skipped_by_operator', undefined] as const);
     const how = each['task_id'] === null ? (isLast ? undefined : 'retry') : random.pick(again);
     if (how === undefined) continue;
-    await call(url, `/v1/manual-tasks/${String(each['id'])}/settle`, { method: 'POST', body: JSON.stringify({ how }) });
+    await call(url, `/v1/manual-tasks/${String(each['id'])}/settle`, { method: 'POST', body: JSON.stringify({ how, ...(how === 'retry' ? {} : { reason: 'test_system' }) }) });
   }
 }
 

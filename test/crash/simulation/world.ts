@@ -299,7 +299,7 @@ export async function openWorld(random: SeededRandom, chaos: Chaos): Promise<Wor
         continue;
       }
       const how = dice.pick(each.task_id === null ? (['retry'] as const) : (['retry', 'retry', 'skipped_by_operator'] as const));
-      await call('POST', `/v1/manual-tasks/${each.id}/settle`, JSON.stringify({ how }));
+      await call('POST', `/v1/manual-tasks/${each.id}/settle`, JSON.stringify({ how, ...(how === 'retry' ? {} : { reason: 'test_system' }) }));
     }
   };
 

@@ -22,6 +22,8 @@ const parametersSchema = z.strictObject({
   origin_platform: z.string().min(1).optional(),
   /** The connection whose job is handed on as `gen_job_id`. */
   job_of: z.string().regex(/^[a-z][a-z0-9-]{0,39}$/u).default('genesys'),
+  /** What its `legal_basis` may say. Anything else is left out. */
+  legal_bases: z.array(z.string().min(1).max(200)).min(1).max(50).default(['a', 'b', 'c', 'd', 'e'].map((letter) => `GDPR Art. 17(3)(${letter})`)),
   /** Signs its callbacks; without it there are none. */
   callback_secret: z.string().min(1).optional(),
 });
@@ -32,10 +34,10 @@ const job = '$.job_id';
 const counts = { contacts: '$.deleted.contacts', cases: '$.deleted.cases', notes: '$.deleted.notes', attachments: '$.deleted.attachments' };
 
 /** How a job stands: the same words wherever it is answered, be it to the poll or to the first call with the same key. */
-const states = (status: number | number[]): DeclarationInput['erase'][number]['answers'] => [
+const states = (status: number | number[], bases: string[]): DeclarationInput['erase'][number]['answers'] => [
   { status, when: { '$.status': ['queued', 'running'] }, is: 'pending', job, retry_after: '$.retry_after' },
   { status, when: { '$.status': 'completed' }, is: 'success', job, counts },
-  { status, when: { '$.status': 'retained' }, is: 'retained', job, what: 'records', legal_basis: '$.legal_basis', until: '$.until' },
+  { status, when: { '$.status': 'retained' }, is: 'retained', job, what: 'records', legal_basis: '$.legal_basis', legal_bases: bases, until: '$.until' },
   { status, when: { '$.status': 'failed' }, is: 'failure', job, retry: 'operator' },
 ];
 
@@ -43,7 +45,7 @@ const states = (status: number | number[]): DeclarationInput['erase'][number]['a
 export const purge: ReadyDeclaration<Parameters> = {
   name: 'purge',
   parameters: parametersSchema,
-  declare: ({ scope, origin_platform: origin, job_of: jobOf, callback_secret: secret, ...given }) => ({
+  declare: ({ scope, origin_platform: origin, job_of: jobOf, callback_secret: secret, legal_bases: bases, ...given }) => ({
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as typeof given,
     locate: [
       {
@@ -69,10 +71,10 @@ export const purge: ReadyDeclaration<Parameters> = {
             ...(origin === undefined ? {} : { origin_platform: origin }),
           },
         },
-        answers: [...states([200, 202, 409]), { status: 404, when: { '$.code': 'not_found' }, is: 'nothing_matched' }],
+        answers: [...states([200, 202, 409], bases), { status: 404, when: { '$.code': 'not_found' }, is: 'nothing_matched' }],
         poll: {
           request: { path: '/erasures/{{vendor_job}}' },
-          answers: [...states(200), { status: 404, when: { '$.code': 'not_found' }, is: 'unknown_job' }],
+          answers: [...states(200, bases), { status: 404, when: { '$.code': 'not_found' }, is: 'unknown_job' }],
         },
       },
     ],

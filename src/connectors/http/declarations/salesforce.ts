@@ -102,7 +102,7 @@ export const salesforce: ReadyDeclaration<Parameters> = {
       ],
       locate: [
         { type: 'cases', of: 'contacts', ...query("SELECT Id FROM Case WHERE ContactId = '{{parent.id | escaped}}'") },
-        { type: 'cases', by: ['email'], ...query("SELECT Id FROM Case WHERE SuppliedEmail = '{{identifier.value | escaped}}'") },
+        { type: 'cases', by: ['email'], ...query("SELECT Id, SuppliedEmail FROM Case WHERE SuppliedEmail = '{{identifier.value | escaped}}'"), match: { email: '$.SuppliedEmail' } },
         { type: 'contacts', ...query(`SELECT ${fields} FROM Contact WHERE ${byField}`), found },
         { type: 'leads', ...query(`SELECT ${fields} FROM Lead WHERE ${byField}`), found },
       ],

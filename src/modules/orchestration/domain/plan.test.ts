@@ -46,12 +46,13 @@ test('where a vendor wants one identifier after the other, each waits for those 
   expect(tasks.map((task) => [task.identifierId, task.action, task.afterOwn])).toEqual([['a', 'erase', 'earlier'], ['b', 'erase', 'earlier'], ['a', 'refresh', 'erasures'], ['c', 'erase', 'none']]);
 });
 
-test('a system that could not be looked into is looked into by a task of its own, at an identity map before it is erased, and is not said to be out of reach', () => {
-  const [locate, ...rest] = planTasks([stripe], [identifier('c', 'email')], 100_000, ['stripe']);
+test('a system that could not be looked into is looked into by a task of its own, and is not said to be out of reach', () => {
+  const [locate, ...rest] = planTasks([stripe], [identifier('c', 'email')], 100_000, [{ connection: 'stripe' }]);
   expect(locate).toMatchObject({ connection: 'stripe', action: 'locate', decision: 'locate', identifierId: 'c' });
   expect(rest.map((task) => [task.action, task.identifierId])).toEqual([['erase', 'c']]);
-  expect(planTasks([map], [identifier('c', 'email')], 100_000, ['segment']).map((task) => [task.action, task.afterOwn])).toEqual([['locate', 'none'], ['erase', 'look_up']]);
-  expect(planTasks([connection('crm', { erases: ['phone'], locates: ['email'] })], [identifier('c', 'email')], 100_000, ['crm']).map((task) => task.action)).toEqual(['locate', 'erase']);
+  expect(planTasks([stripe], [identifier('c', 'email'), identifier('d', 'email')], 100_000, [{ connection: 'stripe', by: 'd' as IdentifierId }])[0]?.identifierId).toBe('d');
+  expect(planTasks([map], [identifier('c', 'email')], 100_000, [{ connection: 'segment' }]).map((task) => task.action)).toEqual(['locate', 'erase']);
+  expect(planTasks([connection('crm', { erases: ['phone'], locates: ['email'] })], [identifier('c', 'email')], 100_000, [{ connection: 'crm' }]).map((task) => task.action)).toEqual(['locate', 'erase']);
 });
 
 test('where aggregates are derived, one last task has them refreshed, and the erasures leave it time before the deadline', () => {

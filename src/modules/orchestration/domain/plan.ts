@@ -22,6 +22,12 @@ export interface PlannedIdentifier {
   readonly seenIn: readonly string[];
 }
 
+/** A system that is to be looked into, and the identifier that is new about it, where there is one. */
+export interface Search {
+  readonly connection: string;
+  readonly by?: IdentifierId;
+}
+
 /** One system × identifier × action, decided. */
 export interface PlannedTask {
   readonly connection: string;
@@ -36,8 +42,8 @@ export interface PlannedTask {
   readonly isDoubtful: boolean;
   /** Connections whose tasks come first. */
   readonly afterConnections: readonly string[];
-  /** Which tasks of its own connection come first: a look-up, the erasures planned before it, or every erasure there. */
-  readonly afterOwn: 'none' | 'look_up' | 'earlier' | 'erasures';
+  /** Which tasks of its own connection come first, besides its look-ups: the erasures planned before it, or every erasure there. */
+  readonly afterOwn: 'none' | 'earlier' | 'erasures';
   /** Milliseconds since the epoch: starting later risks the deadline. */
   readonly latestSafeStart: number;
 }
@@ -46,10 +52,10 @@ export interface PlannedTask {
  * Turns the identifiers of a person and the configured connections into tasks, in the order of the connections.
  * Each system is asked by every identifier by which it erases. Where the person has none of those, it is searched by what it can be searched
  * by, and where it cannot be asked by anything that is known, the plan says so: no system is passed over in silence. A system that is the
- * identity map comes after all others. A system of `unsearched`, which could not be looked into before, is looked into by a task of its own; at an identity
- * map that comes before the erasure, which would take away what it looks for. Where aggregates are derived from what a system holds, a last task has them refreshed.
+ * identity map comes after all others. A system of `searches`, which could not be looked into before, is looked into by a task of its own, before the
+ * erasures there, which would take away what it looks for. Where aggregates are derived from what a system holds, a last task has them refreshed.
  */
-export function planTasks(connections: readonly PlannedConnection[], identifiers: readonly PlannedIdentifier[], dueAt: number, unsearched: readonly string[] = []): readonly PlannedTask[] {
+export function planTasks(connections: readonly PlannedConnection[], identifiers: readonly PlannedIdentifier[], dueAt: number, searches: readonly Search[] = []): readonly PlannedTask[] {
   const tasks: PlannedTask[] = [];
   for (const connection of connections) {
     const { capabilities } = connection;
@@ -57,8 +63,9 @@ export function planTasks(connections: readonly PlannedConnection[], identifiers
     const searched = identifiers.filter((each) => capabilities.locates.includes(each.kind));
     const targets = direct.length > 0 ? direct : searched;
     const first = identifiers[0];
-    const [key] = searched;
-    if (unsearched.includes(connection.name) && key !== undefined) {
+    const search = searches.find((each) => each.connection === connection.name);
+    const key = searched.find((each) => each.id === search?.by) ?? searched[0];
+    if (search !== undefined && key !== undefined) {
       tasks.push({ ...taskOf(connection, key, dueAt), action: 'locate', decision: 'locate', seenHere: false, isDoubtful: false, afterConnections: [], afterOwn: 'none' });
     } else if (targets.length === 0 && first !== undefined) {
       // Nothing that is known of the person means anything to this system: that is said, and not passed over in silence.
@@ -66,7 +73,7 @@ export function planTasks(connections: readonly PlannedConnection[], identifiers
     }
     const others = capabilities.isIdentityMap ? connections.filter((each) => !each.capabilities.isIdentityMap).map((each) => each.name) : [];
     const afterConnections = [...new Set([...connection.after, ...others])];
-    const afterOwn = capabilities.isSequential === true ? 'earlier' : capabilities.isIdentityMap ? 'look_up' : 'none';
+    const afterOwn = capabilities.isSequential === true ? 'earlier' : 'none';
     for (const target of targets) tasks.push({ ...taskOf(connection, target, dueAt), afterConnections, afterOwn });
     const [last] = targets;
     if (capabilities.refreshMs === undefined || last === undefined) continue;

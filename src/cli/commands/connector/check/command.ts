@@ -6,5 +6,5 @@ import { describe, jsonFlag } from '../../../context.ts';
 export const command = buildCommand({
   loader: async () => (await import('./run.ts')).run,
   parameters: { flags: { json: jsonFlag }, positional: connectionParameter },
-  docs: describe('Call a vendor once, harmlessly, to see that the credentials work; a declared system (connector http) is put to the test with people who do not exist', 'quittance connector check stripe'),
+  docs: describe('Call a vendor once, reading only, to see that the credentials work; a declared system (connector http) is put to the test, to which erasures of people who do not exist are sent', 'quittance connector check stripe'),
 });
