@@ -95,6 +95,18 @@ describe('a person’s retry after SUBJECT_AMBIGUOUS', () => {
     expect(await step({ previous: cursorOf(second) }), 'the second answer is about these').toMatchObject({ outcome: 'erased' });
   });
 
+  it('is as exact where the system itself erases by the identifier', async () => {
+    let now = ['bob'];
+    const erasure = { request: { method: 'POST', path: '/erasures' }, answers: [{ status: 200, is: 'success' }] };
+    const { step, calls } = world({ ...byRecord, erase: [erasure] }, (call) => (call === 'POST /erasures' ? json({}) : people(...now)));
+    const first = await step();
+    now = ['eve'];
+    expect(await step({ previous: cursorOf(first) })).toMatchObject(ambiguous);
+    expect(calls).not.toContain('POST /erasures');
+    now = ['bob'];
+    expect(await step({ previous: cursorOf(first) })).toMatchObject({ outcome: 'erased' });
+  });
+
   it('never lifts at_most, however often it is tried and wherever it was interrupted', async () => {
     const paged = { ...byRecord, locate: [{ ...contacts, request: { path: '/contacts', query: { q: '{{identifier.value}}', page: '{{page?}}' } }, paging: { by: 'cursor', next: '$.next' }, at_most: 20 }] };
     let looks = 0;
@@ -129,7 +141,7 @@ describe('a record that does not show what was asked for, where that is for a pe
 
   it('is erased when the person lets it run, and only then is the read-back absent', async () => {
     const { handler, held } = system();
-    const { step, connection, test } = world(strict, handler, { identifiers: [email, { kind: 'email', value: 'ada.work@example.com' }] });
+    const { step, connection, test } = world(strict, handler);
     const first = await step();
     expect(first).toMatchObject(ambiguous);
     expect(await connection.confirm(test.step({ cursor: cursorOf(first), attempt: 1 }))).toMatchObject({ state: 'present' });
@@ -202,11 +214,12 @@ describe('a task that runs', () => {
     expect(await before.step({ cursor: cursorOf(waiting) }), 'unchanged it goes on').toMatchObject({ outcome: 'erased' });
   });
 
-  it('keeps the end of a step before the next is asked for, which may fail', async () => {
-    const { step, test, calls } = world(declaration(first, second), (call) => (call === 'POST /tickets' ? json({}, 500) : json({})));
+  it('keeps the end of a step before the next begins, whose look-up may fail', async () => {
+    const both = { ...byRecord, locate: [{ ...contacts, found: {} }], erase: [first, each('contacts')] };
+    const { step, test, calls } = world(both, (call) => (call === 'GET /contacts' ? json({}, 500) : json({})));
     expect(await step()).toMatchObject({ code: 'VENDOR_UNAVAILABLE' });
     await step({ cursor: test.saved()?.cursor ?? null, attempt: 2 });
-    expect(calls.filter((call) => call === 'POST /profile')).toHaveLength(1);
+    expect(calls).toEqual(['POST /profile', 'GET /contacts', 'GET /contacts']);
   });
 });
 
@@ -265,6 +278,8 @@ describe('an answer that would never end', () => {
   it('a poll that is to be asked again at once waits two seconds', async () => {
     expect(await world(atOnce({ status: 202, is: 'pending', job: '$.job' }), () => json({ job: 'j' }, 202, { 'retry-after': '0' })).step()).toMatchObject({ state: 'wait', afterMs: 2000 });
     expect(await world(atOnce({ status: 202, is: 'pending', job: '$.job', retry_after: '$.in' }), () => json({ job: 'j', in: 0 }, 202)).step()).toMatchObject({ state: 'wait', afterMs: 2000 });
+    const often = { ...base, check: { request: { path: '/me' }, works: { status: 200 } }, confirm: { by: 'attestation' }, erase: [{ request: { method: 'POST', path: '/erasures' }, answers: [{ status: 202, is: 'pending', job: '$.job' }], poll: { request: { path: '/jobs/{{vendor_job}}' }, answers: [{ status: 200, is: 'success' }], every_seconds: 1 } }] };
+    expect(await world(often, () => json({ job: 'j' }, 202)).step()).toMatchObject({ state: 'wait', afterMs: 2000 });
   });
 
   it('empty pages without an end are VENDOR_MALFORMED, also where each step reads only one', async () => {
@@ -278,7 +293,9 @@ describe('an answer that would never end', () => {
 
   it('a link with credentials in it, and JSON nested without measure, are VENDOR_MALFORMED', async () => {
     const linked = { ...byRecord, locate: [{ ...contacts, paging: { by: 'link', next: '$.next' } }] };
-    expect(await world(linked, () => json({ contacts: [], next: 'https://user:secret@crm.example.com/more' })).step()).toMatchObject({ code: 'VENDOR_MALFORMED' });
+    const { step, calls } = world(linked, () => json({ contacts: [], next: 'https://user:secret@crm.example.com/more' }));
+    expect(await step()).toMatchObject({ code: 'VENDOR_MALFORMED' });
+    expect(calls).toHaveLength(1);
     const deep = `{"contacts":[{"id":1,"x":${'['.repeat(5000)}${']'.repeat(5000)}}]}`;
     expect(await world(byRecord, () => new Response(deep, { headers: { 'content-type': 'application/json' } })).step()).toMatchObject({ code: 'VENDOR_MALFORMED' });
   });
