@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { apiKey, call, untilStatus } from '../support/quittance.ts';
+import { apiKey, call, eventually, untilStatus } from '../support/quittance.ts';
 import { ada, effectsOf, openRequest, plantAda, tasksOf, untilShredded, useBench, type Running } from '../support/running.ts';
 
 const bench = useBench();
@@ -95,18 +95,35 @@ describe('a policy that asks for approval', () => {
   });
 
   test('lets a request that could not be resolved be refused or tried again', { timeout: 60_000 }, async () => {
-    const { url } = await running();
-    const { stripe } = bench.sandbox();
-    plant(personOf('stuck'));
-    stripe.fault({ kind: 'status', status: 401, times: 100 });
-    const [refused, mended] = [await openRequest(url, { email: 'other.stuck@example.com' }), await openRequest(url, { email: 'stuck@example.com' })];
-    for (const id of [refused, mended]) await untilStatus(url, id, ['escalated']);
+    const { url, mapping } = await running();
+    // A switchboard's number, shared by more people than one has names.
+    for (const email of ['other.stuck@example.com', 'stuck@example.com']) {
+      await mapping.importCsv(['email,user_id\n', ...Array.from({ length: 101 }, (_, row) => `${email},${email}-${row}\n`)]);
+    }
+    const [refused, again] = [await openRequest(url, { email: 'other.stuck@example.com' }), await openRequest(url, { email: 'stuck@example.com' })];
+    for (const id of [refused, again]) await untilStatus(url, id, ['escalated']);
     expect((await act(url, refused, 'reject', { reason_code: 'identity_not_proven' })).body).toMatchObject({ status: 'rejected' });
     await untilShredded(url, refused);
-    stripe.clearFaults();
-    expect((await act(url, mended, 'retry')).body).toEqual({ retried: 1 });
-    await untilStatus(url, mended, ['awaiting_approval']);
+    expect((await act(url, again, 'retry')).body).toEqual({ retried: 1 });
+    await untilStatus(url, again, ['resolving', 'escalated']);
+    await untilStatus(url, again, ['escalated']);
     expect(effectsOf(bench.sandbox())).toEqual({});
+  });
+
+  test('plans without a system that refuses us, which is searched once a person has mended that', { timeout: 60_000 }, async () => {
+    const { url } = await running();
+    const { stripe } = bench.sandbox();
+    plant(personOf('locked'));
+    stripe.fault({ kind: 'status', status: 401, times: 100 });
+    const id = await openRequest(url, { email: 'locked@example.com' });
+    await untilStatus(url, id, ['awaiting_approval']);
+    expect((await tasksOf(url, id)).filter((task) => task.system === 'stripe').map((task) => (task as unknown as { action: string }).action)).toContain('locate');
+    await act(url, id, 'approve');
+    await untilStatus(url, id, ['escalated']);
+    expect(effectsOf(bench.sandbox())['customer.deleted']).toBeUndefined();
+    stripe.clearFaults();
+    expect((await act(url, id, 'retry')).body).toMatchObject({ retried: 1 });
+    await eventually('The search', async () => (await tasksOf(url, id)).find((task) => task.outcome === 'located'));
   });
 
   test('does not let a request be refused any more once something was deleted', { timeout: 60_000 }, async () => {

@@ -10,7 +10,7 @@ import type { OrchestrationDeps } from './deps.ts';
 import { taskRun } from './jobs.ts';
 import { escalateTask } from './manual-tasks.ts';
 import { waitingLookMs } from './plan-request.ts';
-import { earlierThan, lockTask, mayBegin, startAttempt, updateTask, type TaskRow } from './task-store.ts';
+import { earlierThan, isBeingSearched, lockTask, mayBegin, startAttempt, updateTask, type TaskRow } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 
 /** How long a task is held without a sign of life. Renewed at a third of it. */
@@ -19,6 +19,8 @@ export const leaseMs = 30_000;
 const earlyMs = 20;
 /** How long after the end of somebody's lease a task is looked at. */
 const leaseLookMs = 1000;
+/** How soon to look again at an erasure whose system is being searched. */
+const searchLookMs = 15_000;
 /** How far ahead another clock may be for its jobs to be sent again for the rest of the time; beyond it the sweep brings them. */
 const skewMs = 10_000;
 
@@ -62,9 +64,13 @@ export async function claimStep(deps: OrchestrationDeps, taskId: TaskId): Promis
       await wake(deps, tx, task, waitingLookMs, false);
       return undefined;
     }
-    // One that a person tries again begins anew, and waits for its turn as at first.
-    if (task.dispatched_at === null && !(await mayBegin(trx, task))) {
+    if (task.status === 'waiting' && !(await mayBegin(trx, task))) {
       await wake(deps, tx, task, waitingLookMs, false);
+      return undefined;
+    }
+    // One that a person tries again waits for nothing but the look-up of its own system, which it would take the ground from.
+    if (task.status === 'erasing' && task.dispatched_at === null && (await isBeingSearched(trx, task))) {
+      await wake(deps, tx, task, searchLookMs, true);
       return undefined;
     }
     const connection = deps.connections.all.find((each) => each.name === task.connection);

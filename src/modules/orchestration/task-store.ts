@@ -77,6 +77,13 @@ export async function mayBegin(trx: Transaction<OrchestrationTables>, task: Pick
   return before.every((each) => letsBegin(task, each));
 }
 
+/** Whether a look-up of the same system, which was planned before a task, is not over. */
+export async function isBeingSearched(trx: Transaction<OrchestrationTables>, task: Pick<TaskRow, 'after' | 'connection'>): Promise<boolean> {
+  if (task.after.length === 0) return false;
+  const open = trx.selectFrom('task').select('id').where('id', 'in', task.after).where('connection', '=', task.connection).where('action', '=', 'locate').where('status', '<>', 'settled');
+  return (await open.executeTakeFirst()) !== undefined;
+}
+
 /** Takes a locked task for one step: the next epoch, a lease by the database's clock, and the attempt's intent. */
 export async function startAttempt(
   trx: Transaction<OrchestrationTables>,

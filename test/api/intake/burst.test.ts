@@ -4,16 +4,18 @@ import { call, eventually, signedHeaders } from '../../support/quittance.ts';
 import { databaseKinds } from '../../support/databases.ts';
 import { useBench } from '../../support/running.ts';
 
-const burst = 1000;
+/** At once. The embedded database works on the same thread as everything else, and would take minutes for a thousand on a small machine. */
+const bursts = { embedded: 200, postgres: 1000 } as const;
 /** Calls a second that each connection may make, at once and on average. */
 const callsPerSecond = 20;
 const minuteMs = 60_000;
 
 describe.each(databaseKinds)('on the database of kind $kind', ({ kind }) => {
   const bench = useBench(kind);
+  const burst = bursts[kind];
 
   test(
-    'a thousand requests at once are all accepted and kept, while no vendor is called faster than its limit',
+    'a burst of requests is all accepted and kept, while no vendor is called faster than its limit',
     async () => {
       const limits = { calls_per_second: callsPerSecond, timeout_seconds: 30 };
       const { url } = await bench.start({
