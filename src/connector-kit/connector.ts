@@ -79,10 +79,7 @@ export interface EraseContext extends ConnectorContext {
   /** The vendors' jobs of the tasks that came before this one, in the order of the plan. */
   readonly earlierJobs: readonly EarlierJob[];
   readonly identifier: Identifier;
-  /**
-   * This identifier, and every other one of the person that is proven to be theirs. What may be somebody else's is left out: a record that is found by a
-   * number and carries an address that is not in here may be of another person.
-   */
+  /** Every identifier of the person that resolution found, this one included. */
   readonly identifiers: readonly Identifier[];
   /** What the plan decided. */
   readonly action: 'erase' | 'anonymise';

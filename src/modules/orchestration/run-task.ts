@@ -96,7 +96,7 @@ function eraseContext(deps: OrchestrationDeps, claimed: ClaimedStep, vault: Open
   return {
     ...connection.context({ signal, stepEndsAt: deps.clock.now() + stepMs }),
     identifier: plainIdentifier(identifier),
-    identifiers: vault.identifiers.filter((each) => each.confidence >= 1 || each.id === identifier.id).map((each) => plainIdentifier(each)),
+    identifiers: vault.identifiers.map((each) => plainIdentifier(each)),
     action: task.action === 'anonymise' ? 'anonymise' : 'erase',
     seenHere: task.seen_here,
     attempt: task.attempt,
