@@ -118,7 +118,7 @@ export const taskLife: Life<TaskStatus> = {
     means: 'before its first step',
     exits: {
       erasing: { by: ['worker'], when: 'what comes first is over, and its connection has a place' },
-      manual: { by: ['worker'], when: 'its connection is not configured any more' },
+      manual: { by: ['worker', 'time'], when: 'its connection is not configured any more, or was shut for the whole window' },
       settled: { by: ['operator'], when: 'the request is refused or taken back' },
     },
   },

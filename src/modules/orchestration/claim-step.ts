@@ -82,8 +82,9 @@ export async function claimStep(deps: OrchestrationDeps, taskId: TaskId): Promis
     }
     const admission = await deps.connections.admit(tx, task.connection, taskId, leaseMs);
     if (!admission.admitted) {
-      // Whoever gives a place back wakes the one that queues longest; the time is only for when nobody does.
-      await updateTask(trx, task, { queued: true });
+      // Whoever gives a place back wakes the one that queues longest; the time is only for when nobody does. A connection that is shut is no queue:
+      // whoever could begin and is kept out has its window run, so that a person hears of it.
+      await updateTask(trx, task, { queued: true, ...(admission.reason === 'busy' ? {} : { window_ends_at: task.window_ends_at ?? new Date(now + connection.windowMs) }) });
       await wake(deps, tx, task, admission.retryAfterMs * (1 + deps.random.fraction()), true);
       return undefined;
     }
