@@ -14,10 +14,10 @@ export interface GuardOptions {
   readonly egress: readonly string[];
   /** How long one call may take, answer included, in milliseconds. */
   readonly timeoutMs: number;
-  /** Ends the call when the step ends. */
-  readonly signal: AbortSignal;
-  /** Waits for a place in the connection's rate limit, or throws `VENDOR_RATE_LIMITED`. */
-  readonly acquire: () => Promise<void>;
+  /** Ends the call when the step ends; only its own time does when absent. */
+  readonly signal?: AbortSignal;
+  /** Waits for a place in the connection's rate limit, or throws `VENDOR_RATE_LIMITED`; called at once when absent. */
+  readonly acquire?: () => Promise<void>;
   /** What else holds for the connection's calls; nothing when absent. One object for each connection: its sockets are kept by it. */
   readonly network?: NetworkRules;
   /** Carries the call; the network when absent. */
@@ -110,9 +110,9 @@ export function createGuardedFetch(options: GuardOptions): typeof globalThis.fet
     const url = new URL(typeof input === 'string' ? input : input instanceof URL ? input.href : input.url);
     if (url.username !== '' || url.password !== '') throw new Failure('EGRESS_FORBIDDEN', `An address of the host ${url.host} has credentials in it`);
     if (!allowed.has(url.origin)) throw new Failure('EGRESS_FORBIDDEN', `The host ${url.host} is not on the connector's egress list`);
-    await options.acquire();
+    await options.acquire?.();
     const timeout = AbortSignal.timeout(options.timeoutMs);
-    const signals = [timeout, options.signal, ...(init?.signal === null || init?.signal === undefined ? [] : [init.signal])];
+    const signals = [timeout, options.signal, init?.signal].filter((each) => each !== null && each !== undefined);
     try {
       const answer = await transport(url, { ...(init as unknown as UndiciRequestInit), redirect: 'manual', signal: AbortSignal.any(signals) }, options.network);
       const body = await readBounded(answer.body);

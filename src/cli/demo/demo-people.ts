@@ -1,4 +1,5 @@
-import { createHmac, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
+import { readWebhookSecret, webhookHeaders } from '../../platform/crypto/standard-webhooks.ts';
 import type { ExamplePerson } from '../../sandbox/example-people.ts';
 
 /** One of the demo's three requests: whose, what goes wrong, and how it must end. */
@@ -28,11 +29,8 @@ export const demoCases: readonly [DemoCase, DemoCase, DemoCase] = [
   { title: 'lied to', person: person('Loki', 'loki+liar@example.com', '+12025550166', 'the vendors say “deleted”, and the data stays'), endsWith: 'escalated' },
 ];
 
-/** A message as Standard Webhooks signs it: `v1,` and HMAC-SHA-256 over `id.timestamp.body`. */
+/** The headers of a message that is signed as Standard Webhooks has it. */
 export function signWebhook(secret: string, body: string, nowMs: number): Readonly<Record<string, string>> {
-  const id = `msg_${randomUUID()}`;
-  const timestamp = String(Math.floor(nowMs / 1000));
-  const key = Buffer.from(secret.replace(/^whsec_/u, ''), 'base64');
-  const signature = createHmac('sha256', key).update(`${id}.${timestamp}.${body}`, 'utf8').digest('base64');
-  return { 'content-type': 'application/json', 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': `v1,${signature}` };
+  const headers = webhookHeaders(readWebhookSecret(secret, 'the demo’s secret'), `msg_${randomUUID()}`, Math.floor(nowMs / 1000), Buffer.from(body, 'utf8'));
+  return { 'content-type': 'application/json', ...headers };
 }

@@ -1,5 +1,6 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 import type { TaskId } from '../../contract/ids.ts';
+import { oneAtATime } from '../../platform/db/one-at-a-time.ts';
 import type { ConnectionTables } from './tables.ts';
 
 /** What is stored of a connection's health, by the database's clock. */
@@ -33,7 +34,7 @@ export async function readHealth(db: Kysely<ConnectionTables>, name?: string): P
 
 /** Has all processes take, give back and judge a connection's places one after the other, until the transaction ends. */
 export async function lockPlaces(trx: Transaction<ConnectionTables>, connection: string): Promise<void> {
-  await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`connection:${connection}`}, 0))`.execute(trx);
+  await oneAtATime(trx, `connection:${connection}`);
 }
 
 /** Takes one of a connection's places for a task, or says there is none. The caller holds `lockPlaces`, which makes counting and taking one step. */

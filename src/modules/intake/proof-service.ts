@@ -48,9 +48,8 @@ export function createProofService(config: ProofServiceConfig, deps: ProofServic
     throw new Failure('CONFIG_INVALID', `${place}/url must be https://`);
   }
   const token = new Secret(resolveSecret(config.token, `${place}/token`, deps.secrets));
-  const timeoutMs = config.timeout_seconds * 1000;
+  const fetch = createGuardedFetch({ egress: [url.origin], timeoutMs: config.timeout_seconds * 1000, transport: deps.transport });
   return async ({ requestId, idempotencyKey, proof, email, phone }) => {
-    const fetch = createGuardedFetch({ egress: [url.origin], timeoutMs, signal: AbortSignal.timeout(timeoutMs), acquire: async () => undefined, transport: deps.transport });
     const response = await fetch(url, {
       method: 'POST',
       headers: { authorization: `Bearer ${token.reveal()}`, 'content-type': 'application/json', accept: 'application/json', 'idempotency-key': idempotencyKey },

@@ -28,7 +28,7 @@ export function createOfficerHooks(config: ConfigDocument['alerts'], deps: { rea
   const webhook = config.webhook && { url: urlOf(config.webhook.url, '/alerts/webhook/url'), key: readWebhookSecret(resolveSecret(config.webhook.secret, '/alerts/webhook/secret', deps.secrets), '/alerts/webhook/secret') };
   const chat = config.chat && { url: urlOf(config.chat.url, '/alerts/chat/url') };
   const post = async (url: string, headers: Readonly<Record<string, string>>, body: Buffer): Promise<MailResult> => {
-    const fetch = createGuardedFetch({ egress: [new URL(url).origin], timeoutMs, signal: AbortSignal.timeout(timeoutMs), acquire: async () => undefined, ...(deps.transport === undefined ? {} : { transport: deps.transport }) });
+    const fetch = createGuardedFetch({ egress: [new URL(url).origin], timeoutMs, ...(deps.transport === undefined ? {} : { transport: deps.transport }) });
     try {
       const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: new Uint8Array(body) });
       return answer.ok ? 'accepted' : 'failed';

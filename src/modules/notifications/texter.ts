@@ -100,7 +100,7 @@ async function exchange(config: SmsConfig, deps: TexterDeps, request: SdkRequest
   const { method, uri, data } = request as { method: string; uri: string; data?: Record<string, string | undefined> };
   const target = new URL(uri);
   const base = target.hostname.startsWith('verify.') ? config.hosts.verify : config.hosts.api;
-  const fetch = createGuardedFetch({ egress: [base], timeoutMs, signal: AbortSignal.timeout(timeoutMs), acquire: async () => undefined, transport: deps.transport });
+  const fetch = createGuardedFetch({ egress: [base], timeoutMs, transport: deps.transport });
   const form = Object.entries(data ?? {}).flatMap(([name, value]): [string, string][] => (value === undefined ? [] : [[name, value]]));
   const response = await fetch(`${base}${target.pathname}`, {
     method: method.toUpperCase(),

@@ -2,6 +2,7 @@ import type { ConfirmResult, EraseResult, Json } from '../../connector-kit/index
 import { formatId, type IdentifierId } from '../../contract/ids.ts';
 import type { Identifier, IdentifierKind } from '../../contract/identifiers.ts';
 import { tablesOf, type Tx } from '../../platform/db/database.ts';
+import { oneAtATime } from '../../platform/db/one-at-a-time.ts';
 import type { Failure } from '../../platform/failure.ts';
 import type { NewIdentifier, OpenVault } from '../identity/index.ts';
 import { aboutTask } from './about-task.ts';
@@ -14,7 +15,7 @@ import { retryWaitMs } from './domain/retry-wait.ts';
 import { taskRun } from './jobs.ts';
 import { escalateTask } from './manual-tasks.ts';
 import { addPlannedTasks } from './plan-request.ts';
-import { finishAttempt, lockTask, markSeen, nextQueued, oneAtATime, tasksOf, updateTask, type TaskRow } from './task-store.ts';
+import { finishAttempt, lockTask, markSeen, nextQueued, tasksOf, updateTask, type TaskRow } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 
 /** What a step answered. */
@@ -128,7 +129,7 @@ async function isLastHope(deps: OrchestrationDeps, tx: Tx, task: TaskRow): Promi
   if (task.action === 'refresh' || deps.connections.get(task.connection).capabilities.locates.length > 0) return false;
   const trx = tablesOf<OrchestrationTables>(tx);
   // Two that end at once must not each take the other for one that is still to come.
-  await oneAtATime(trx, task);
+  await oneAtATime(trx, `task:${task.request_id}:${task.connection}`);
   const here = (await tasksOf(trx, task.request_id)).filter((each) => each.connection === task.connection && each.action === task.action);
   const others = here.filter((each) => each.id !== task.id);
   return here.some((each) => ownNames.includes(each.identifier_kind)) && others.every((each) => each.status === 'settled' && each.outcome === 'nothing_matched');
@@ -229,10 +230,10 @@ async function underWay(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault: O
 async function apply(deps: OrchestrationDeps, tx: Tx, task: TaskRow, verdict: Verdict, change: TaskChange): Promise<void> {
   const now = deps.clock.now();
   const trx = tablesOf<OrchestrationTables>(tx);
-  // A look after its lease ended may have put it in the queue of its connection: whoever is over must not be called from there.
   // However long somebody asks to be left alone, the end of the window is not slept through.
   const windowMs = task.window_ends_at === null ? Number.POSITIVE_INFINITY : Math.max(0, task.window_ends_at.getTime() - now);
   const inWindow = (ms: number): number => Math.min(ms, windowMs);
+  // A look after its lease ended may have put it in the queue of its connection: whoever is over must not be called from there.
   const released: TaskChange = { ...change, lease_until: null, queued: false };
   switch (verdict.to) {
     case 'erasing':

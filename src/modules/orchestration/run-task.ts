@@ -3,10 +3,10 @@ import type { EraseContext, EraseResult, Json, RequestFacts } from '../../connec
 import { formatId, type TaskId } from '../../contract/ids.ts';
 import { Failure, isFailure } from '../../platform/failure.ts';
 import type { OpenVault, VaultIdentifier } from '../identity/index.ts';
+import type { RequestCore } from '../requests/index.ts';
 import { checkConfirmResult, checkEraseResult } from './check-result.ts';
 import { claimStep, leaseMs, type ClaimedStep } from './claim-step.ts';
 import type { OrchestrationDeps } from './deps.ts';
-import type { RequestCore } from '../requests/index.ts';
 import { plainIdentifier } from './plain-identifier.ts';
 import { recordFailure, recordResult, type StepResult } from './record-step.ts';
 import { readLookUp, searchable, throughMapping } from './resolve-request.ts';

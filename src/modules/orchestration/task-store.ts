@@ -191,8 +191,3 @@ export async function markSeen(trx: Transaction<OrchestrationTables>, task: Pick
     .where('status', '<>', 'settled')
     .execute();
 }
-
-/** Has the tasks of one connection of one request judged one after the other, until the transaction ends. */
-export async function oneAtATime(trx: Transaction<OrchestrationTables>, task: Pick<TaskRow, 'request_id' | 'connection'>): Promise<void> {
-  await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`task:${task.request_id}:${task.connection}`}, 0))`.execute(trx);
-}

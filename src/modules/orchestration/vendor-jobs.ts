@@ -5,10 +5,10 @@ import { formatId, type TaskId } from '../../contract/ids.ts';
 import { tablesOf, type Tx } from '../../platform/db/database.ts';
 import { Failure, isFailure } from '../../platform/failure.ts';
 import type { JobKind } from '../../platform/jobs/jobs.ts';
+import { executingStatuses, lockRequest, type RequestTables } from '../requests/index.ts';
 import { aboutTask } from './about-task.ts';
 import { advanceSoon } from './advance-soon.ts';
 import type { OrchestrationDeps } from './deps.ts';
-import { executingStatuses, lockRequest, type RequestTables } from '../requests/index.ts';
 import { taskRun } from './jobs.ts';
 import { escalateTask } from './manual-tasks.ts';
 import { lockTask, updateTask, type TaskRow } from './task-store.ts';
@@ -65,20 +65,18 @@ export async function takeCallback(deps: OrchestrationDeps, name: string, callba
     .execute();
   for (const { id, status } of rows) {
     if (status === 'manual') await deps.jobs.poke(vendorJobLook, { task_id: id });
-    else await deps.database.transaction((tx) => wake(deps, tx, id, 'called_back'));
+    else await deps.database.transaction(async (tx) => wake(deps, tx, await lockTask(tablesOf<OrchestrationTables>(tx), id), 'task.called_back'));
   }
 }
 
-/** Has a task that waits for its vendor ask it now; answers false when it does not wait, or somebody is at it. */
-async function wake(deps: OrchestrationDeps, tx: Tx, id: TaskId, why: 'called_back' | 'reconciled'): Promise<boolean> {
-  const trx = tablesOf<OrchestrationTables>(tx);
-  const task = await lockTask(trx, id);
+/** Has a locked task that waits for its vendor ask it now; answers false when it does not wait, or somebody is at it. */
+async function wake(deps: OrchestrationDeps, tx: Tx, task: Awaited<ReturnType<typeof lockTask>>, type: 'task.called_back' | 'task.reconciled'): Promise<boolean> {
   const now = deps.clock.now();
   if (task === undefined || task.leased || (task.status !== 'erasing' && task.status !== 'confirming')) return false;
   if (task.wake_at === null || task.wake_at.getTime() <= now) return false;
-  await updateTask(trx, task, { wake_at: new Date(now), reconciled_at: new Date(now) });
-  await deps.jobs.send(tx, taskRun, { task_id: id });
-  await deps.record(tx, { ...aboutTask(task, now), type: why === 'called_back' ? 'task.called_back' : 'task.reconciled' });
+  await updateTask(tablesOf<OrchestrationTables>(tx), task, { wake_at: new Date(now), reconciled_at: new Date(now) });
+  await deps.jobs.send(tx, taskRun, { task_id: task.id });
+  await deps.record(tx, { ...aboutTask(task, now), type });
   return true;
 }
 
@@ -150,7 +148,7 @@ export async function lookAtJob(deps: OrchestrationDeps, id: TaskId): Promise<'n
     if (current.status === 'settled') return (await contradict(deps, tx, current, state)) ? 'contradicted' : 'nothing';
     if (state !== 'finished' && state !== 'failed') return 'nothing';
     if (current.status === 'manual') return state === 'finished' && (await resume(deps, tx, current)) ? 'woken' : 'nothing';
-    return (await wake(deps, tx, id, 'reconciled')) ? 'woken' : 'nothing';
+    return (await wake(deps, tx, current, 'task.reconciled')) ? 'woken' : 'nothing';
   });
 }
 

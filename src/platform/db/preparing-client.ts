@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
+import { isOutdated } from './is-outdated.ts';
 
 /** Statements kept by one connection; beyond them, texts are sent as they are: those with a list in them are as many as lists are long. */
 const preparedMax = 500;
-/** What a kept statement fails with when a table was changed under it (0A000), or when a pooler in between has dropped it (26000). */
-const outdatedCodes: ReadonlySet<unknown> = new Set(['0A000', '26000']);
 
 /** The names by which the server knows texts: the same for all connections. */
 const names = new Map<string, string>();
@@ -35,7 +34,7 @@ export class PreparingClient extends pg.Client {
     const answer = send({ name: `${this.#generation}${nameOf(text)}`, text, values }, ...rest);
     if (answer instanceof Promise) {
       answer.catch((error: unknown) => {
-        if (outdatedCodes.has((error as { code?: unknown }).code)) this.#generation += 1;
+        if (isOutdated(error)) this.#generation += 1;
       });
     }
     return answer as never;

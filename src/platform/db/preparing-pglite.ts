@@ -1,4 +1,5 @@
 import { parse, PGlite, protocol, type messages, type QueryOptions, type Results, type Transaction } from '@electric-sql/pglite';
+import { isOutdated } from './is-outdated.ts';
 
 /** What the server told of a statement that it keeps. */
 interface Prepared {
@@ -10,14 +11,8 @@ interface Prepared {
 
 /** Statements kept at a time; those not used for longest go first, since texts with a list in them are as many as lists are long. */
 const preparedMax = 500;
-/** What a kept statement fails with when a table was changed under it (0A000), or when somebody else has dropped it (26000). */
-const outdatedCodes: ReadonlySet<unknown> = new Set(['0A000', '26000']);
 
 const { serialize } = protocol;
-
-function together(parts: readonly Uint8Array[]): Uint8Array {
-  return new Uint8Array(Buffer.concat(parts));
-}
 
 /**
  * A PGlite that has each statement parsed and planned once and kept, and that sends one message for a query where PGlite sends five: most of what a
@@ -64,7 +59,7 @@ export class PreparingPGlite extends PGlite {
         const [results] = parse.parseResults(told, this.parsers, options);
         return results as Results<Row>;
       } catch (error) {
-        if (outdatedCodes.has((error as { code?: unknown }).code)) this.#prepared.delete(text);
+        if (isOutdated(error)) this.#prepared.delete(text);
         throw error;
       }
     });
@@ -95,7 +90,7 @@ export class PreparingPGlite extends PGlite {
   }
 
   #send(parts: readonly Uint8Array[]): Promise<messages.BackendMessage[]> {
-    return this.execProtocolStream(together([...parts, serialize.sync()]), { syncToFs: false });
+    return this.execProtocolStream(Buffer.concat([...parts, serialize.sync()]), { syncToFs: false });
   }
 
   #serialize(value: unknown, type: number | undefined): string | Buffer | null {
