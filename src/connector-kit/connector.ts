@@ -81,6 +81,8 @@ export interface EraseContext extends ConnectorContext {
   readonly identifier: Identifier;
   /** Every identifier of the person that resolution found, this one included. */
   readonly identifiers: readonly Identifier[];
+  /** Those among them of which it is sure that they are the person's: the others may be somebody else's. */
+  readonly proven: readonly Identifier[];
   /** What the plan decided. */
   readonly action: 'erase' | 'anonymise';
   /** True when resolution saw this identifier in this very system. */
@@ -109,7 +111,7 @@ export type EraseResult =
   /** All done that can be done. `cursor` is kept for the confirmation. */
   | {
       readonly state: 'done';
-      readonly outcome: 'erased' | 'anonymised' | 'already_absent' | 'nothing_matched' | 'retained' | 'refreshed';
+      readonly outcome: 'erased' | 'anonymised' | 'corrected' | 'already_absent' | 'nothing_matched' | 'retained' | 'refreshed';
       readonly counts: Counts;
       readonly residue: readonly Residue[];
       /** What was observed on the way that cannot be observed afterwards, as codes: `{mark_read_back: true}`. No identifiers. */
@@ -179,6 +181,45 @@ export interface ExportedRecord {
   readonly data: unknown;
 }
 
+/** What a page of an export holds, in the order in which the system gives it. At most 8 MiB of JSON. */
+export interface ExportPage {
+  readonly records: readonly ExportedRecord[];
+  /** From where an export that ends after this page, on purpose or by a crash, goes on; absent where the system cannot be taken up there. */
+  readonly resume?: Json;
+}
+
+/** What an export is given besides. */
+export interface ExportContext extends ConnectorContext {
+  readonly request: RequestFacts;
+  readonly identifier: Identifier;
+  /** Every identifier of the person that resolution found, this one included. */
+  readonly identifiers: readonly Identifier[];
+  readonly proven: readonly Identifier[];
+  /** The `resume` of the last page that was kept; null at the start. */
+  readonly cursor: Json;
+}
+
+/** Something of the person that is to be put right, by a name that the controller and its systems agree on: `email`, `name`. Personal data. */
+export interface Correction {
+  readonly field: string;
+  /** What was there, where the person said so: a system that has something else already is left as it is. */
+  readonly from?: string;
+  readonly to: string;
+}
+
+/** What a correcting step is given besides; its identifiers are those before the correction. */
+export interface RectifyContext extends Omit<EraseContext, 'action'> {
+  readonly corrections: readonly Correction[];
+}
+
+/** What a read-back of a correction saw. */
+export type RectifyConfirmation =
+  | { readonly state: 'as_asked' }
+  /** Something else is there still; `fields` are the names of the corrections, never values. */
+  | { readonly state: 'otherwise'; readonly fields: readonly string[] }
+  | { readonly state: 'attested' }
+  | { readonly state: 'later'; readonly afterMs: number };
+
 /** A vendor's callback as it came in. Written by anybody until its signature is checked. */
 export interface Callback {
   /** Names in lower case. */
@@ -219,10 +260,16 @@ export interface Connection {
   /** Reads back. Called after `erase` said done; never changes anything at the vendor. */
   readonly confirm: (context: EraseContext) => Promise<ConfirmResult>;
   /**
-   * Gives what the system holds under an identifier, page by page; nothing where it holds nothing. Reads only. Absent where the connector
-   * cannot export. Fails with `SUBJECT_AMBIGUOUS` where what it would read may be somebody else's.
+   * Gives what the system holds under an identifier, page by page from the cursor on; nothing where it holds nothing. Reads only. Absent where the
+   * connector cannot export. Fails with `SUBJECT_AMBIGUOUS` where what it would read may be somebody else's.
    */
-  readonly export?: (context: ConnectorContext, identifier: Identifier) => AsyncIterable<ExportedRecord>;
+  readonly export?: (context: ExportContext) => AsyncIterable<ExportPage>;
+  /** Says what an erasure would do, by doing it and taking it back, or by looking; changes nothing. Absent where the system cannot tell. */
+  readonly dryRun?: (context: EraseContext) => Promise<{ readonly counts: Counts; readonly residue: readonly Residue[] }>;
+  /** Corrects what the system holds under an identifier. Ends as `done` with `corrected` or `nothing_matched`. Absent where the connector cannot correct. */
+  readonly rectify?: (context: RectifyContext) => Promise<EraseResult>;
+  /** Reads a correction back. Present exactly where `rectify` is; never changes anything. */
+  readonly confirmRectified?: (context: RectifyContext) => Promise<RectifyConfirmation>;
   /**
    * Has the aggregates refreshed that were derived from what was erased; called after every erasing task of the connection. Ends as `done` with
    * the outcome `refreshed`. Present exactly where the capabilities have `refreshMs`.

@@ -292,7 +292,7 @@ describe('a look-up', () => {
   it('gives every record for the right of access, page by page', async () => {
     plant({ account: { page_size: 2 } });
     const records: unknown[] = [];
-    for await (const each of connect().export?.(task().plain, email) ?? []) records.push(each);
+    for await (const page of connect().export?.(task().exporting()) ?? []) records.push(...page.records);
     expect(records).toHaveLength(7);
     expect(records[0]).toMatchObject({ type: 'records', data: { email: 'ada@example.com' } });
   });
@@ -329,7 +329,7 @@ describe('records one by one', () => {
     const first = await run(connect(declared(shared)), test);
     expect(first.result).toMatchObject({ state: 'operator', code: 'SUBJECT_AMBIGUOUS' });
     expect([dump().jobs, vendor.effects]).toEqual([[], []]);
-    const export_ = connect(declared(shared)).export?.(test.plain, phone);
+    const export_ = connect(declared(shared)).export?.(test.exporting());
     await expect(export_?.[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'SUBJECT_AMBIGUOUS' });
     expect(await connect(declared(shared)).erase({ ...test.step({ cursor: null, attempt: 1 }), previous: first.cursor })).toMatchObject({ state: 'wait' });
     expect(dump().jobs).toHaveLength(1);

@@ -21,7 +21,7 @@ async function exported(identifier: Identifier): Promise<readonly ExportedRecord
   const config = twilioConnector.config.parse({ account_sid: defaultAccount.accountSid, auth: { auth_token: defaultAccount.authToken }, hosts });
   const test = createTestContext({ egress: [vendor.url], identifier });
   const records: ExportedRecord[] = [];
-  for await (const record of twilioConnector.connect(config).export?.(test.plain, identifier) ?? []) records.push(record);
+  for await (const page of twilioConnector.connect(config).export?.(test.exporting()) ?? []) records.push(...page.records);
   return records;
 }
 

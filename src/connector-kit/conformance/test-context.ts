@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { Identifier } from '../../contract/identifiers.ts';
 import { systemClock } from '../../platform/clock.ts';
-import type { ConnectorContext, EarlierJob, EraseContext, Json, RequestFacts, Worklist } from '../connector.ts';
+import type { ConnectorContext, EarlierJob, EraseContext, ExportContext, Json, RequestFacts, Worklist } from '../connector.ts';
 import { createGuardedFetch } from '../guarded-fetch.ts';
 import { createMemoryWorklist } from './memory-worklist.ts';
 
@@ -12,6 +12,8 @@ export interface TestContextOptions {
   readonly identifier: Identifier;
   /** All of the person's; the task's own alone when absent. */
   readonly identifiers?: readonly Identifier[];
+  /** Those that are sure to be the person's; all of them when absent. */
+  readonly proven?: readonly Identifier[];
   readonly action?: 'erase' | 'anonymise';
   readonly seenHere?: boolean;
   /** What differs from a request under GDPR that an operator verified. */
@@ -35,6 +37,8 @@ export interface TestContext {
   readonly plain: ConnectorContext;
   /** For one call of `erase` or `confirm`. */
   readonly step: (step: { readonly cursor: Json; readonly attempt: number }) => EraseContext;
+  /** For one call of `export`. */
+  readonly exporting: (cursor?: Json) => ExportContext;
   readonly worklist: Worklist;
   /** The last cursor given to `save`, if any since the last `clearSaved`. */
   readonly saved: () => { readonly cursor: Json } | undefined;
@@ -65,16 +69,21 @@ export function createTestContext(options: TestContextOptions): TestContext {
   };
   const worklist = createMemoryWorklist(now);
   const taskId = options.taskId ?? 'task';
+  const identifiers = options.identifiers ?? [options.identifier];
+  const about = {
+    request: { id: 'req_conformance', source: 'conformance', law: 'gdpr', verifiedBy: 'operator', ...options.request },
+    identifier: options.identifier,
+    identifiers,
+    proven: options.proven ?? identifiers,
+  };
   return {
     plain,
     worklist,
     step: ({ cursor, attempt }) => ({
       ...plain,
-      request: { id: 'req_conformance', source: 'conformance', law: 'gdpr', verifiedBy: 'operator', ...options.request },
+      ...about,
       taskId: `task_${taskId}`,
       earlierJobs: options.earlierJobs ?? [],
-      identifier: options.identifier,
-      identifiers: options.identifiers ?? [options.identifier],
       action: options.action ?? 'erase',
       seenHere: options.seenHere ?? false,
       attempt,
@@ -88,6 +97,7 @@ export function createTestContext(options: TestContextOptions): TestContext {
       worklist,
       idempotencyKey: (part, generation = 1) => createHmac('sha256', 'conformance').update(JSON.stringify([taskId, part, generation])).digest('hex'),
     }),
+    exporting: (cursor = null) => ({ ...plain, ...about, cursor }),
     saved: () => saved,
     clearSaved: () => {
       saved = undefined;

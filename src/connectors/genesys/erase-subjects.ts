@@ -41,8 +41,8 @@ export async function eraseSubjects(context: EraseContext, config: GenesysConfig
   // Nothing is deleted before a person has looked: the same number may be an employee's and a customer's.
   if (subjects.some(isEmployee)) return refuse('A subject found under this identifier is one of the organisation’s own users');
   if (areSeveralPeople(context.identifier, subjects)) return refuse('The number is shared: the subjects found under it have different addresses or names');
-  if (subjects.some((each) => unknownOf(config, each, context.identifiers).length > 0)) {
-    return refuse('A subject found under this identifier also has an address, number or external id that was not resolved');
+  if (subjects.some((each) => unknownOf(config, each, [context.identifier, ...context.proven]).length > 0)) {
+    return refuse('A subject found under this identifier also has an address, number or external id that is not proven to be the person’s');
   }
   const parts = subjects.map((subject): Part => ({ subject, posted: false, adopted: false, since: context.now(), state: 'open' }));
   return goOn(context, gateway, { api: 'gdpr', parts, page: 1, waited: false, abandoned });

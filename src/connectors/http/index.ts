@@ -1,5 +1,5 @@
-import { Failure, travelsInClear, type Capabilities, type Connection, type Connector, type ConnectorContext, type ExportedRecord, type JobState } from '../../connector-kit/index.ts';
-import type { Identifier, IdentifierKind } from '../../contract/identifiers.ts';
+import { Failure, travelsInClear, type Capabilities, type Connection, type Connector, type ConnectorContext, type ExportContext, type ExportedRecord, type ExportPage, type JobState } from '../../connector-kit/index.ts';
+import type { IdentifierKind } from '../../contract/identifiers.ts';
 import { createAuthenticate } from './authenticate.ts';
 import { createSend, firstFit, unexpected } from './call.ts';
 import { httpConfigSchema } from './config.ts';
@@ -68,7 +68,7 @@ function connect(declaration: Declaration): Connection {
     locate: async (context, known) => locatePerson(context, system, known),
     erase: async (context) => erasePerson(context, system),
     confirm: async (context) => confirmAbsence(context, system),
-    ...(declaration.access.length === 0 ? {} : { export: (context: ConnectorContext, identifier: Identifier) => exportRecords(context, system, identifier) }),
+    ...(declaration.access.length === 0 ? {} : { export: (context: ExportContext) => exportRecords(context, system) }),
     ...(callback === undefined ? {} : { readCallback: (incoming) => readCallback(callback, incoming) }),
     ...(polled === undefined ? {} : { jobState: async (context, job) => jobState(context, system, polled, job) }),
     rehearse: async (context) => rehearse(context, system),
@@ -89,19 +89,26 @@ async function check(context: ConnectorContext, system: System): Promise<void> {
   throw unexpected(answer, context.now());
 }
 
-async function* exportRecords(context: ConnectorContext, system: System, identifier: Identifier): AsyncGenerator<ExportedRecord> {
+/** Gives the records of one look-up after the other, each with what belongs to it; taken up again at the look-up that it had come to. */
+async function* exportRecords(context: ExportContext, system: System): AsyncGenerator<ExportPage> {
   const { access } = system.declaration;
-  await refuseSeveralPeople(context, system, identifier);
-  for (const lookUp of mainLookUps(access, identifier.kind)) {
+  const { identifier } = context;
+  const lookUps = mainLookUps(access, identifier.kind);
+  const start = typeof context.cursor === 'number' ? context.cursor : 0;
+  if (start === 0) await refuseSeveralPeople(context, system, identifier);
+  for (const [at, lookUp] of lookUps.entries()) {
+    if (at < start) continue;
     const nested = access.filter((each) => each.of === lookUp.type);
     for await (const page of readPages(context, system, lookUp, { identifier })) {
-      for (const data of recognised(page)) {
-        yield { type: lookUp.type, data };
+      const own = recognised(page);
+      yield { records: own.map((data): ExportedRecord => ({ type: lookUp.type, data })) };
+      for (const data of own) {
         for (const each of nested) {
-          for await (const inner of readPages(context, system, each, { identifier, parent: recordId(lookUp, data) })) for (const one of recognised(inner)) yield { type: each.type, data: one };
+          for await (const inner of readPages(context, system, each, { identifier, parent: recordId(lookUp, data) })) yield { records: recognised(inner).map((one): ExportedRecord => ({ type: each.type, data: one })) };
         }
       }
     }
+    yield { records: [], resume: at + 1 };
   }
 }
 

@@ -68,7 +68,8 @@ function differing(candidates: readonly Candidate[], before: Ties, isAsked: (kin
  * proven to be the person's, and under a telephone number, which households share, records that differ in any identifier.
  */
 function surveyed(context: EraseContext, candidates: readonly Candidate[], before: Ties): Survey {
-  const known = new Set(context.identifiers.map(keyOf));
+  // That the task is about this identifier was decided already, by proof or by a person.
+  const known = new Set([context.identifier, ...context.proven].map(keyOf));
   const unproven = candidates.filter(({ isUnmatched, ties }) => isUnmatched || ties.some((each) => !known.has(keyOf(each))));
   const { marks, ties } = context.identifier.kind === 'phone' ? differing(candidates, before, () => true) : { marks: [], ties: before };
   return { doubts: [...new Set([...unproven.map(({ mark }) => mark), ...marks])], ties };

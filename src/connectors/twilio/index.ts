@@ -1,5 +1,4 @@
-import type { Capabilities, Connection, Connector, ConnectorContext, EraseContext, EraseResult, ExportedRecord } from '../../connector-kit/index.ts';
-import type { Identifier } from '../../contract/identifiers.ts';
+import type { Capabilities, Connection, Connector, ConnectorContext, EraseContext, EraseResult, ExportContext, ExportPage } from '../../connector-kit/index.ts';
 import { twilioConfigSchema, type TwilioConfig } from './config.ts';
 import { confirmAbsence } from './confirm-absence.ts';
 import { parseCursor } from './erase-cursor.ts';
@@ -51,12 +50,12 @@ export const twilioConnector: Connector<TwilioConfig> = {
     locate: async (context, known) => locatePerson(context, config, known),
     erase: async (context) => erase(context, config),
     confirm: async (context) => confirmAbsence(context, config),
-    ...(config.profiles === 'memory' ? { export: (context: ConnectorContext, { kind, value }: Identifier) => (kind === 'twilio_profile' ? exportProfile(context, config, value) : nothing()) } : {}),
+    ...(config.profiles === 'memory' ? { export: (context: ExportContext) => (context.identifier.kind === 'twilio_profile' ? exportProfile(context, config, context.identifier.value) : nothing()) } : {}),
   }),
 };
 
 /** Of a number or an address Memory has profiles, which are exported by their own ids. */
-async function* nothing(): AsyncGenerator<ExportedRecord> {}
+async function* nothing(): AsyncGenerator<ExportPage> {}
 
 async function check(context: ConnectorContext, config: TwilioConfig): Promise<void> {
   const gateway = createTwilioGateway(config, context);

@@ -73,7 +73,7 @@ export async function resolveRequest(deps: OrchestrationDeps, request: RequestCo
 }
 
 /** Only what is proven to be the person's own leads on to more; what is not waits for a person's approval as it is. */
-function provenOf(vault: OpenVault): readonly VaultIdentifier[] {
+export function provenOf(vault: OpenVault): readonly VaultIdentifier[] {
   return vault.identifiers.filter((each) => each.confidence >= 1);
 }
 

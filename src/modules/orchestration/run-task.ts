@@ -9,7 +9,7 @@ import { claimStep, leaseMs, type ClaimedStep } from './claim-step.ts';
 import type { OrchestrationDeps } from './deps.ts';
 import { plainIdentifier } from './plain-identifier.ts';
 import { recordFailure, recordResult, type StepResult } from './record-step.ts';
-import { readLookUp, searchable, throughMapping } from './resolve-request.ts';
+import { provenOf, readLookUp, searchable, throughMapping } from './resolve-request.ts';
 import { renewTaskLease, saveCursor } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 import { createWorklist, FencedOut } from './worklist.ts';
@@ -97,6 +97,7 @@ function eraseContext(deps: OrchestrationDeps, claimed: ClaimedStep, vault: Open
     ...connection.context({ signal, stepEndsAt: deps.clock.now() + stepMs }),
     identifier: plainIdentifier(identifier),
     identifiers: vault.identifiers.map((each) => plainIdentifier(each)),
+    proven: provenOf(vault).map((each) => plainIdentifier(each)),
     action: task.action === 'anonymise' ? 'anonymise' : 'erase',
     seenHere: task.seen_here,
     attempt: task.attempt,

@@ -40,6 +40,7 @@ export function afterErase(result: EraseResult, facts: { readonly seenHere: bool
         case 'retained':
           // Claims no erasure, so there is nothing to read back; `request-verdict.ts` asks for its reason.
           return { to: 'settled', outcome: 'retained', confirmation: null, ...revisit(result) };
+        case 'corrected':
         case 'refreshed':
           // Claims no erasure either: what it made anew is not of one person.
           return { to: 'settled', outcome: 'refreshed', confirmation: null };
