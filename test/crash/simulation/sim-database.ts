@@ -2,7 +2,7 @@ import { CompiledQuery, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQ
 import { assembleDatabase, type Database } from '../../../src/platform/db/database.ts';
 import { PreparingPGlite } from '../../../src/platform/db/preparing-pglite.ts';
 import type { SimProcess } from './sim-process.ts';
-import { owners, type VirtualTime } from './virtual-time.ts';
+import { owners, timeless, type VirtualTime } from './virtual-time.ts';
 
 /** What a database does to a process's statement or commit, besides what the process itself suffers. */
 export type DatabaseFate = 'well' | 'cut' | 'conflict';
@@ -26,16 +26,19 @@ const conflict = (): Error => Object.assign(new Error('could not serialize acces
 
 /** Makes a database in memory; `fateOf` decides what each statement and commit of a process meets. */
 export async function createSimStore(time: VirtualTime, fateOf: (point: 'statement' | 'commit' | 'committed') => DatabaseFate): Promise<SimStore> {
-  const pglite = new PreparingPGlite();
-  await pglite.waitReady;
-  // Nothing here outlives the process; what survives a crash of the database is the other layer's matter.
-  await pglite.exec('SET synchronous_commit = off');
+  const pglite = await owners.run(timeless, async () => {
+    const opened = new PreparingPGlite();
+    await opened.waitReady;
+    // Nothing here outlives the process; what survives a crash of the database is the other layer's matter.
+    await opened.exec('SET synchronous_commit = off');
+    return opened;
+  });
   const locks = new Map<bigint, SimProcess>();
   let openTransaction: { readonly jobs: (() => void)[] } | undefined;
 
   const send = async (text: string, values: readonly unknown[] = []): Promise<{ rows: unknown[]; affectedRows?: number }> =>
     // What the database does with its own time is no process's matter.
-    time.busy(owners.exit(() => pglite.query(text, [...values])));
+    time.busy(owners.run(timeless, () => pglite.query(text, [...values])));
 
   const connect = (process: SimProcess | undefined): DatabaseConnection => ({
     executeQuery: async (query: CompiledQuery) => {
@@ -100,7 +103,7 @@ export async function createSimStore(time: VirtualTime, fateOf: (point: 'stateme
       execute: async (text) => {
         await process?.turn();
         process?.point('statement');
-        await time.busy(owners.exit(() => pglite.exec(text)));
+        await time.busy(owners.run(timeless, () => pglite.exec(text)));
       },
       tryLock: async (key) => {
         await process?.turn();
@@ -127,9 +130,11 @@ export async function createSimStore(time: VirtualTime, fateOf: (point: 'stateme
     watch: open(undefined, 'embedded'),
     reset: async (work) => {
       locks.clear();
-      await pglite.exec('ROLLBACK');
+      await owners.run(timeless, () => pglite.exec('ROLLBACK'));
       openTransaction = undefined;
-      await work(async (text) => void (await pglite.exec(text)));
+      await work(async (text) => void (await owners.run(timeless, () => pglite.exec(text))));
+      // A round plays the same way whichever came before it: a statement that is prepared already takes another time.
+      await owners.run(timeless, () => pglite.forgetPrepared());
     },
     afterCommit: (work) => {
       if (openTransaction === undefined) work();

@@ -8,6 +8,9 @@ export interface Owner {
   readonly frozen: boolean;
 }
 
+/** Whose timers never come: the embedded database's own, by which it counts statistics. They would come at other times in each round. */
+export const timeless: Owner = { dead: true, frozen: false };
+
 /** The simulated process in which the running code is; none for the world around them. */
 export const owners = new AsyncLocalStorage<Owner>();
 
@@ -82,10 +85,12 @@ export function createVirtualTime(): VirtualTime {
   let choose: (count: number) => number = () => 0;
 
   const add = (delayMs: number, run: () => void, isPoll: boolean): Event => {
+    const owner = owners.getStore();
+    if (owner?.dead === true) return { order: 0, at: Infinity, run, owner, isPoll };
     signs += 1;
     order += 1;
     const lateMs = isPoll ? pollMs * choose(pollLateMax) : 0;
-    const event = { order, at: now + Math.max(0, Math.ceil(delayMs)) + lateMs, run: AsyncLocalStorage.bind(run), owner: owners.getStore(), isPoll };
+    const event = { order, at: now + Math.max(0, Math.ceil(delayMs)) + lateMs, run: AsyncLocalStorage.bind(run), owner, isPoll };
     events.push(event);
     return event;
   };

@@ -196,6 +196,9 @@ export async function openWorld(random: SeededRandom, chaos: Chaos): Promise<Wor
     const open = { 'content-type': 'application/json' };
     for (;;) {
       await time.sleep(20_000 + dice.int(2 * minuteMs));
+      // Answered, with the answer lost: the person sees that their request goes on.
+      const seen = await call('GET', `/v1/privacy-requests/${requestId}`);
+      if (seen?.status === 200 && seen.body['status'] !== 'verifying') return;
       const mail = network.mails.findLast((each) => each.to.toLowerCase() === address.toLowerCase() && each.text.includes('give this code'));
       const code = /asked: ([\d -]+)/u.exec(mail?.text ?? '')?.[1];
       const answer = code === undefined ? undefined : await call('POST', path, JSON.stringify({ code }), open);
