@@ -90,7 +90,8 @@ export async function learnScript(vendors: Vendors, person: Planted): Promise<Sc
 async function learnTasks(all: readonly Bound[], known: readonly Identifier[], seen: ReadonlyMap<string, ReadonlySet<string>>): Promise<Lane[]> {
   const withIds = known.map((identifier) => ({ identifier, id: newId('identifier') }));
   const planned = planTasks(
-    all.map((each) => ({ name: each.name, connector: each.name, action: 'erase', after: [], capabilities: each.capabilities })),
+    'erasure',
+    all.map((each) => ({ name: each.name, connector: each.name, action: 'erase', after: [], capabilities: each.capabilities, connection: each.connection })),
     withIds.map(({ identifier: { kind, value }, id }) => ({ id, kind, commitment: '', isDoubtful: false, seenIn: all.filter(({ name }) => seen.get(name)?.has(`${kind}:${value}`) === true).map(({ name }) => name) })),
     0,
   );

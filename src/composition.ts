@@ -1,10 +1,13 @@
+import { makeExports } from './composition/make-exports.ts';
+import { jobKinds, scheduleWork, startWork } from './composition/work.ts';
 import { networkTransport, type Transport } from './connector-kit/index.ts';
 import { connectors } from './connectors/registry.ts';
 import type { Identifier, IdentifierKind } from './contract/identifiers.ts';
 import type { RequestId, TaskId } from './contract/ids.ts';
 import { createAuthenticate, guardRoutes, type ApiKey } from './modules/access/index.ts';
-import { auditVerify, createAudit, type Audit, type AuditAlert } from './modules/audit/index.ts';
-import { checkAtStart, checkConnections, createConnections, registerConnectionRoutes, type Connections } from './modules/connections/index.ts';
+import { createAudit, type Audit, type AuditAlert } from './modules/audit/index.ts';
+import { checkConnections, createConnections, registerConnectionRoutes, type Connections } from './modules/connections/index.ts';
+import { registerExportRoutes } from './modules/exports/index.ts';
 import {
   createFailedProofs,
   createMapping,
@@ -12,13 +15,11 @@ import {
   createProofVerification,
   createSuppressionLedger,
   createVault,
-  createVaultWipe,
   createVerification,
   isNewInstallation,
   keysRewrap,
   normalise,
   registerKeyRoutes,
-  vaultWipe,
   type Mapping,
   type SuppressionLedger,
 } from './modules/identity/index.ts';
@@ -26,40 +27,34 @@ import {
   checkVerifyConfig,
   createAcceptRequest,
   createAskAboutProof,
+  createGdprRequests,
   createIntakePressure,
   createProofService,
-  createProofSweep,
-  createReplaySweep,
   createSources,
   createVerifySubject,
   proofAsk,
-  proofSweep,
+  gdprKeys,
+  registerGdprRoutes,
   registerIntakeRoutes,
-  replaySweep,
 } from './modules/intake/index.ts';
-import { codeOccasion, createMailer, createNotificationSender, createNotify, createOfficerHooks, createSmsCodeJudge, createTexter, notificationSend, notificationSweep } from './modules/notifications/index.ts';
+import { codeOccasion, createMailer, createNoticeCatalogue, createNotificationSender, createNotify, createOfficerHooks, createSmsCodeJudge, createTexter } from './modules/notifications/index.ts';
 import {
   type BoundaryName,
   createAdvanceRequest,
   createNoticeFacts,
   createRunTask,
   freeLeases,
-  lookAtJob,
   type OrchestrationDeps,
   type OrchestrationTables,
   type Reconciled,
   reconcileVendorJobs,
   registerOrchestrationRoutes,
-  resumeAfterKey,
-  sweep,
   sweepDue,
   type Swept,
-  taskRun,
-  vendorJobLook,
-  vendorJobsReconcile,
   wakeConnection,
 } from './modules/orchestration/index.ts';
-import { checkLaw, createOpenRequest, createRequestActions, findRequest, registerRequestRoutes, requestAdvance, wakeUnderWay, type RequestTables } from './modules/requests/index.ts';
+import { appealWaits, createClockActions, createClockReminders, createLawClocks, createOpenRequest, createRequestActions, createRequestNoticeFacts, findRequest, registerClockRoutes, registerRequestRoutes, wakeUnderWay, type RequestTables } from './modules/requests/index.ts';
+import { createRestrictions, registerRestrictionRoutes } from './modules/restrictions/index.ts';
 import { isoTime, systemClock, type Clock } from './platform/clock.ts';
 import type { ConfigDocument } from './platform/config/document.ts';
 import { processSecretSources, resolveSecret, resolveSecrets, type SecretSources } from './platform/config/load.ts';
@@ -69,6 +64,7 @@ import { createChangingKey, loadSystemKeys } from './platform/crypto/system-keys
 import { migrate } from './platform/db/migrate.ts';
 import { openDatabases, type Databases } from './platform/db/open-databases.ts';
 import { registerHealthRoutes } from './platform/http/health.ts';
+import { Failure } from './platform/failure.ts';
 import { createHttpServer, type HttpServer } from './platform/http/server.ts';
 import { startJobs } from './platform/jobs/jobs.ts';
 import type { Log } from './platform/log.ts';
@@ -130,6 +126,8 @@ export interface Quittance {
 /** How long a stopping process waits for the steps it is in. */
 const stopGraceMs = 30_000;
 const hourMs = 3_600_000;
+/** How long the system that knows the accounts may take to say whether there is one. */
+const askMs = 15_000;
 
 /**
  * Connections that wait to be taken. Node's 511 fill up when a thousand senders come at once to a server whose only thread is at the embedded
@@ -148,8 +146,13 @@ async function listen(app: HttpServer, settings: Settings): Promise<string> {
 /** Refuses a configuration that a start would refuse, without a database and without a call, and answers what leaves data behind. Fails with `CONFIG_INVALID`. */
 export function checkConfig(config: ConfigDocument, secrets: SecretSources): readonly string[] {
   checkVerifyConfig(config);
-  checkLaw(config.requests.default_law, '/requests/default_law');
+  createLawClocks(config.clocks, config.requests.default_law);
+  createNoticeCatalogue(config.notices);
   const findings = checkConnections({ connectors, secrets }, config.connections);
+  if (config.gdpr_request !== undefined) {
+    gdprKeys(config.gdpr_request, globalThis.fetch);
+    if (config.connections[config.gdpr_request.users] === undefined) throw new Failure('CONFIG_INVALID', '/gdpr_request/users is not the name of a connection');
+  }
   createSources(config.sources, secrets, globalThis.fetch);
   for (const [index, each] of config.access.api_keys.entries()) resolveSecret(each.key, `/access/api_keys/${index}/key`, secrets);
   if (config.mail !== undefined) resolveSecret(config.mail.smtp_url, '/mail/smtp_url', secrets);
@@ -178,7 +181,7 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
   const random = options.random ?? systemRandom;
   const secrets = options.secrets ?? processSecretSources(process.env);
   checkVerifyConfig(config);
-  checkLaw(config.requests.default_law, '/requests/default_law');
+  const clocks = createLawClocks(config.clocks, config.requests.default_law);
   const isMailed = config.mail !== undefined && config.controller.dpo !== undefined;
   if (!isMailed && config.alerts.webhook === undefined && config.alerts.chat === undefined) log.warn('nobody is alerted when something waits for a person: set /mail and /controller/dpo, or /alerts');
   const edges: Edges = { openDatabases, startJobs, transport: networkTransport, createMailer, listen, ...options.edges };
@@ -192,8 +195,7 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
     const systemKeys = await loadSystemKeys(database, keyProvider);
     const runs = (service: ServiceName): boolean => services.includes(service);
     const rewrapHere = keysRewrap(keyProvider.masterKeyId);
-    const kinds = [requestAdvance, taskRun, sweep, vendorJobLook, vendorJobsReconcile, notificationSend, notificationSweep, proofAsk, proofSweep, replaySweep, vaultWipe, rewrapHere, auditVerify];
-    const jobs = await edges.startJobs(database, kinds, log, { schedules: runs('scheduler'), supervises: runs('scheduler') });
+    const jobs = await edges.startJobs(database, [...jobKinds, rewrapHere], log, { schedules: runs('scheduler'), supervises: runs('scheduler') });
 
     const officerHooks = createOfficerHooks(config.alerts, { clock, secrets, transport: edges.transport });
     const notify = createNotify({ clock, jobs, officerHooks: officerHooks.all });
@@ -239,6 +241,9 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
       sendCode: (tx, requestId, number) => notify(tx, { requestId, template: 'verification_code', recipient: 'subject', occasion: codeOccasion(number) }),
     });
     const connections = await createConnections({ database, clock, secrets, connectors, transport: edges.transport, record, onResumed: (tx, name) => wakeConnection({ clock, jobs }, tx, name), windowHours: config.requests.window_hours }, config.connections);
+    let url: string | undefined;
+    const { exports, linkOrigin } = await makeExports({ settings, config, secrets, database, clock, random, log, jobs, vault, systemKeys, connections, record, notify, publicUrl: () => settings.publicUrl ?? url ?? `http://${settings.host}:${settings.port}` });
+    const restrictions = createRestrictions({ database, systemKeys, clock, record });
     const facts = createNoticeFacts(database);
     const sender = createNotificationSender({
       database,
@@ -254,8 +259,16 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
       dpo: config.controller.dpo,
       codeMinutes: config.identity.code_minutes,
       codeToSend: verification.codeToSend,
+      notices: createNoticeCatalogue(config.notices),
+      describeExport: (requestId) => exports.delivery.linkToSend(requestId),
+      exportCodeToSend: async (tx, requestId, number) => {
+        const code = await exports.delivery.codeToSend(tx, requestId, number);
+        return code === undefined ? undefined : { to: 'email', code };
+      },
       ...facts,
+      ...createRequestNoticeFacts(database, clocks),
     });
+    const dated = { database, clock, clocks, record, notify, acknowledgedAt: sender.acknowledgedAt };
     const orchestration: OrchestrationDeps = {
       database,
       clock,
@@ -266,9 +279,11 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
       connections,
       record,
       notify,
-      noticesWait: sender.subjectWaits,
+      noticesWait: async (id) => (await sender.subjectWaits(id)) || appealWaits(database, id),
       lookupMapping: mapping.lookup,
       addSuppressions: suppression.add,
+      exports,
+      restrictions,
       certificates: audit.certificates,
       boundary: options.boundary ?? (() => undefined),
       policy: {
@@ -279,7 +294,7 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
         controller: { name: config.controller.name, contact: config.controller.contact },
       },
     };
-    const actions = createRequestActions({ database, clock, jobs, record });
+    const actions = createRequestActions({ database, clock, jobs, record, notify, clocks });
     const askAboutProof = createAskAboutProof({
       database,
       random,
@@ -298,40 +313,15 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
       await freeLeases(database.read<OrchestrationTables>(), new Date(clock.now()));
       await wakeUnderWay(database.read<RequestTables>(), new Date(clock.now()));
     }
-    if (runs('worker')) {
-      await jobs.work(requestAdvance, async (data) => pressure.relieved().then(() => advance(data['request_id'] as RequestId)));
-      await jobs.work(taskRun, async (data) => pressure.relieved().then(() => runTask(data['task_id'] as TaskId)));
-      await jobs.work(notificationSend, (data) => sender.send(data['notification_id'] ?? ''));
-      await jobs.work(notificationSweep, sender.sweep);
-      await jobs.work(proofAsk, (data) => askAboutProof(data['request_id'] as RequestId));
-      await jobs.work(proofSweep, createProofSweep({ proofs, jobs }));
-      await jobs.work(replaySweep, createReplaySweep({ database, clock }));
-      await jobs.work(vaultWipe, createVaultWipe({ database, log }));
-      await jobs.work(rewrapHere, async (_data, signal) => void (await rotation.rewrap(signal)));
-      await jobs.work(vendorJobLook, async (data) => void (await lookAtJob(orchestration, data['task_id'] as TaskId)));
-      await jobs.work(vendorJobsReconcile, async () => void (await reconcileVendorJobs(orchestration)));
-      await jobs.work(sweep, async () => void (await sweepDue(orchestration)));
-      if (database.kind === 'embedded') {
-        await sender.recover();
-        await proofs.recover();
-        await createProofSweep({ proofs, jobs })();
-      }
-      await sweepDue(orchestration, { lateMs: 0 });
-      await resumeAfterKey(orchestration);
-      void checkAtStart(connections, log);
-    }
-    if (runs('scheduler')) {
-      await jobs.schedule(sweep, '* * * * *');
-      await jobs.schedule(vendorJobsReconcile, '*/15 * * * *');
-      await jobs.schedule(notificationSweep, '* * * * *');
-      await jobs.schedule(proofSweep, '* * * * *');
-      await jobs.schedule(replaySweep, '17 3 * * *');
-      await jobs.schedule(vaultWipe, '47 3 * * *');
-      await jobs.schedule(auditVerify, '17 3 * * 0');
-    }
+    const work = {
+      database, jobs, log, clock, orchestration, connections, sender, proofs, askAboutProof, rotation, rewrapHere, exports, clockReminders: createClockReminders({ database, clock, clocks, notify, acknowledgedAt: sender.acknowledgedAt }),
+      advance: (id: RequestId) => pressure.relieved().then(() => advance(id)),
+      runTask: (id: TaskId) => pressure.relieved().then(() => runTask(id)),
+    };
+    if (runs('worker')) await startWork(work);
+    if (runs('scheduler')) await scheduleWork(jobs);
 
     const operatorKey = operatorKeyOf(settings, random);
-    let url: string | undefined;
     if (runs('http')) {
       const keys: ApiKey[] = config.access.api_keys.map((each, index) => ({
         name: each.name,
@@ -350,7 +340,8 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
         record,
         startVerification: verification.start,
         beforeCommit: () => orchestration.boundary('request.opening'),
-        defaultLaw: config.requests.default_law,
+        notify,
+        clocks,
         unverifiedDays: config.identity.unverified_days,
       });
       registerIntakeRoutes(app, {
@@ -364,7 +355,15 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
         verifySubject: createVerifySubject({ database, verification, judgeCode: createSmsCodeJudge(vault, texter), subjectVerified: actions.subjectVerified }),
       });
       registerRequestRoutes(app, { database, authenticate, actions });
+      registerClockRoutes(app, { authenticate, actions: createClockActions(dated) });
       registerOrchestrationRoutes(app, orchestration, authenticate);
+      registerRestrictionRoutes(app, { restrictions, authenticate, readIdentifier: (kind, text, field) => ({ kind, ...normalise(kind, text, { defaultCountry: config.identity.default_country, field }) }) });
+      registerExportRoutes(app, { exports, authenticate, controllerName: config.controller.name, linkOrigin, log });
+      if (config.gdpr_request !== undefined) {
+        const users = connections.get(config.gdpr_request.users);
+        const knows = async (known: readonly Identifier[]) => (await users.connection.locate(users.context({ signal: AbortSignal.timeout(askMs), stepEndsAt: clock.now() + askMs }), known)).knows;
+        registerGdprRoutes(app, { database, requests: createGdprRequests(config.gdpr_request, { database, clock, systemKeys, vault, openRequest, record, knows, fetch: globalThis.fetch, defaultCountry: config.identity.default_country }) });
+      }
       registerConnectionRoutes(app, { connections, authenticate });
       audit.registerRoutes(app, authenticate);
       registerKeyRoutes(app, { rotation, authenticate });

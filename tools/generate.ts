@@ -2,10 +2,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { databaseShape } from '../src/connectors/database/index.ts';
 import { declarationSchema } from '../src/connectors/http/declaration.ts';
 import { errorTable } from '../src/contract/errors.ts';
 import { requestLife, taskLife, type Life } from '../src/contract/life.ts';
-import { laws } from '../src/modules/requests/index.ts';
+import { periodWords, shippedLawPacks } from '../src/modules/requests/index.ts';
 import { documentSchema } from '../src/platform/config/document.ts';
 import { describeSettings } from '../src/platform/config/settings.ts';
 
@@ -107,20 +108,40 @@ function lifeReference(): string {
 }
 
 function lawReference(): string {
-  const rows = Object.values(laws).map((law) => {
-    const period = 'months' in law.response ? `${law.response.months} month` : `${law.response.days} days`;
-    return `| \`${law.law}\` | ${law.title} | ${period} | ${law.timeZone} | ${law.source} | ${law.grade} |`;
-  });
+  const packs = [...shippedLawPacks().values()];
+  const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  const clocks = packs.flatMap((pack) =>
+    pack.clocks.map((clock) => {
+      const { response, extension } = clock;
+      const answer = 'without_delay' in response ? `without delay${response.guidance === undefined ? '' : ` (guidance: ${periodWords(response.guidance)})`}` : periodWords(response);
+      const longer = extension === undefined ? '–' : `${extension.by === 'stated' ? 'until a stated date' : periodWords(extension.by)}, told within ${periodWords(extension.notice_by)}`;
+      const isDraft = pack.draft === true || clock.draft === true;
+      return row(`\`${pack.law}\``, pack.title, pack.jurisdictions.join(' ') || '–', clock.rights.join(', '), answer, longer, clock.source, clock.grade, isDraft ? 'draft' : pack.applies === 'when_named' ? 'when named' : 'yes', pack.effective.from);
+    }),
+  );
+  const beside = packs.flatMap((pack) => [
+    ...pack.clocks.flatMap(({ acknowledgement: each }) => (each === undefined ? [] : [row(`\`${pack.law}\``, 'acknowledgement', periodWords(each.within), each.source, each.grade)])),
+    ...(pack.appeal === undefined ? [] : [row(`\`${pack.law}\``, 'appeal', `${periodWords(pack.appeal.within)}${pack.appeal.extension === undefined ? '' : `, and ${periodWords(pack.appeal.extension)} more`}`, pack.appeal.source, pack.appeal.grade)]),
+    ...pack.pauses.map((each) => row(`\`${pack.law}\``, `may be paused: ${each.condition}`, each.from === undefined ? '–' : `from ${each.from}`, each.source, each.grade)),
+    ...pack.other_clocks.map((each) => row(`\`${pack.law}\``, each.name, periodWords(each.within), each.source, each.grade)),
+  ]);
   return [
     '# Legal clocks',
     '',
     generated,
     '',
-    'V: the statute was read. S: a secondary source was read. K: general knowledge. Have counsel confirm what is not V.',
+    'From `law-packs`. V: the statute was read. S: a secondary source was read. K: general knowledge. ?: doubtful, ships as a draft and is never chosen unless',
+    'the configuration confirms it. Have counsel confirm what is not V. How they are used: [clocks](../guides/clocks.md).',
     '',
-    '| law | title | response | calendar | source | grade |',
-    '|---|---|---|---|---|---|',
-    ...rows,
+    '| law | title | jurisdictions | rights | answer | extension | source | grade | chosen | in force |',
+    '|---|---|---|---|---|---|---|---|---|---|',
+    ...clocks,
+    '',
+    '## Beside them',
+    '',
+    '| law | what | within | source | grade |',
+    '|---|---|---|---|---|',
+    ...beside,
     '',
   ].join('\n');
 }
@@ -130,6 +151,7 @@ const outputs: Readonly<Record<string, () => string>> = {
   'docs/reference/config.md': configReference,
   'docs/reference/quittance.schema.json': () => `${JSON.stringify(z.toJSONSchema(documentSchema, { io: 'input' }), null, 2)}\n`,
   'docs/reference/purge-contract.schema.json': () => `${JSON.stringify(z.toJSONSchema(declarationSchema, { io: 'input', reused: 'ref' }), null, 2)}\n`,
+  'docs/reference/data-map.schema.json': () => `${JSON.stringify(z.toJSONSchema(databaseShape, { io: 'input', reused: 'ref' }), null, 2)}\n`,
   'docs/reference/errors.md': errorReference,
   'docs/reference/life.md': lifeReference,
   'docs/reference/laws.md': lawReference,

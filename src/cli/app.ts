@@ -11,6 +11,8 @@ import { command as connectionResume } from './commands/connection/resume/comman
 import { command as connectionSuspend } from './commands/connection/suspend/command.ts';
 import { command as connectorCheck } from './commands/connector/check/command.ts';
 import { command as connectorList } from './commands/connector/list/command.ts';
+import { command as datamapCheck } from './commands/datamap/check/command.ts';
+import { command as datamapScan } from './commands/datamap/scan/command.ts';
 import { command as keysRotate } from './commands/keys/rotate/command.ts';
 import { command as keysRotateLogKey } from './commands/keys/rotate-log-key/command.ts';
 import { command as keysStatus } from './commands/keys/status/command.ts';
@@ -18,11 +20,16 @@ import { command as manualTaskList } from './commands/manual-task/list/command.t
 import { command as manualTaskSettle } from './commands/manual-task/settle/command.ts';
 import { command as mappingImport } from './commands/mapping/import/command.ts';
 import { command as migrate } from './commands/migrate/command.ts';
+import { command as requestAppeal } from './commands/request/appeal/command.ts';
 import { command as requestApprove } from './commands/request/approve/command.ts';
+import { command as requestClock } from './commands/request/clock/command.ts';
 import { command as requestCreate } from './commands/request/create/command.ts';
+import { command as requestExtend } from './commands/request/extend/command.ts';
 import { command as requestList } from './commands/request/list/command.ts';
+import { command as requestPause } from './commands/request/pause/command.ts';
 import { command as requestPlan } from './commands/request/plan/command.ts';
 import { command as requestReject } from './commands/request/reject/command.ts';
+import { command as requestResume } from './commands/request/resume/command.ts';
 import { command as requestRetry } from './commands/request/retry/command.ts';
 import { command as requestShow } from './commands/request/show/command.ts';
 import { command as requestWatch } from './commands/request/watch/command.ts';
@@ -44,6 +51,11 @@ const routes = {
       withdraw: requestWithdraw,
       retry: requestRetry,
       watch: requestWatch,
+      clock: requestClock,
+      extend: requestExtend,
+      pause: requestPause,
+      resume: requestResume,
+      appeal: requestAppeal,
     },
     aliases: { cancel: 'withdraw' },
     docs: { brief: 'Open privacy requests, read them and act on them' },
@@ -55,6 +67,7 @@ const routes = {
   connector: buildRouteMap({ routes: { list: connectorList, check: connectorCheck }, docs: { brief: 'See the connectors in use and check that they reach their vendors' } }),
   connection: buildRouteMap({ routes: { list: connectionList, suspend: connectionSuspend, resume: connectionResume }, docs: { brief: 'See, suspend and resume configured connections' } }),
   suppression: buildRouteMap({ routes: { check: suppressionCheck }, docs: { brief: 'Find people who were erased, in a restore or an import' } }),
+  datamap: buildRouteMap({ routes: { check: datamapCheck, scan: datamapScan }, docs: { brief: 'Check the data maps of databases, and draft new ones' } }),
   mapping: buildRouteMap({ routes: { import: mappingImport }, docs: { brief: 'Import which identifiers belong to one person' } }),
   config: buildRouteMap({ routes: { check: configCheck }, docs: { brief: 'Check the configuration' } }),
   migrate,

@@ -3,7 +3,12 @@ export const settlements = ['retry', 'done_manually', 'skipped_by_operator'] as 
 /** One of `settlements`. */
 export type Settlement = (typeof settlements)[number];
 
-/** Why a request is refused; the codes that the API takes. */
-export const rejectionReasons = ['identity_not_proven', 'manifestly_unfounded', 'excessive', 'legal_obligation', 'not_controller'] as const;
-/** One of `rejectionReasons`. */
-export type RejectionReason = (typeof rejectionReasons)[number];
+/** What a clock may be stopped for; the codes that the API takes. */
+export const pauseConditions = ['identity_verification_required', 'information_required'] as const;
+/** One of `pauseConditions`. */
+export type PauseCondition = (typeof pauseConditions)[number];
+
+/** How an appeal ends. */
+export const appealDecisions = ['granted', 'denied'] as const;
+/** One of `appealDecisions`. */
+export type AppealDecision = (typeof appealDecisions)[number];

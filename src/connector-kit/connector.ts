@@ -111,7 +111,7 @@ export type EraseResult =
   /** All done that can be done. `cursor` is kept for the confirmation. */
   | {
       readonly state: 'done';
-      readonly outcome: 'erased' | 'anonymised' | 'corrected' | 'already_absent' | 'nothing_matched' | 'retained' | 'refreshed';
+      readonly outcome: 'erased' | 'anonymised' | 'corrected' | 'exported' | 'already_absent' | 'nothing_matched' | 'retained' | 'refreshed';
       readonly counts: Counts;
       readonly residue: readonly Residue[];
       /** What was observed on the way that cannot be observed afterwards, as codes: `{mark_read_back: true}`. No identifiers. */
@@ -160,6 +160,10 @@ export interface Capabilities {
   /** Kinds by which this system can be searched for a person. */
   readonly locates: readonly IdentifierKind[];
   readonly actions: readonly ('erase' | 'anonymise')[];
+  /** Kinds by which it gives what it holds; those by which it erases when absent. */
+  readonly exports?: readonly IdentifierKind[];
+  /** True where one export gives everything of the person, by whichever of their identifiers it is asked: it is asked once. */
+  readonly exportsWhole?: boolean;
   /** True when its erasure removes what other systems' look-ups depend on: erased after all others. */
   readonly isIdentityMap: boolean;
   /** True where the vendor wants one identifier after the other: each task then waits for the one before it. */

@@ -30,5 +30,26 @@ export type {
 export { createGuardedFetch, createNetworkTransport, networkTransport, type GuardOptions, type ResolveAddresses, type Transport, type TransportAnswer } from './guarded-fetch.ts';
 export { isNestedTooDeep } from './json-nesting.ts';
 export { travelsInClear } from './clear-text.ts';
+export {
+  confirmNoObjects,
+  countObjects,
+  eraseObjects,
+  exportObjects,
+  kindsOf,
+  locateObjects,
+  objectTemplateSchema,
+  placesOf,
+  prefixTemplateSchema,
+  type EraseOptions,
+  type Lock,
+  type ObjectContent,
+  type ObjectList,
+  type ObjectNames,
+  type ObjectPage,
+  type ObjectPlace,
+  type ObjectStore,
+  type Removal,
+  type StoredObject,
+} from './object-store/index.ts';
 export { parseRetryAfter, vendorFailure } from './vendor-failure.ts';
 export { Failure } from '../platform/failure.ts';

@@ -82,7 +82,7 @@ export const requestLife: Life<RequestStatus> = {
     },
   },
   confirming: {
-    means: 'every task at work is read back',
+    means: 'every task at work is read back, or the package of the person’s data is being made',
     exits: {
       executing: { by: ['worker'], when: 'a task erases again, or a new one does' },
       escalated: { by: ['worker'], when: 'all that is left waits for a person' },
@@ -117,17 +117,17 @@ export const taskLife: Life<TaskStatus> = {
     begins: true,
     means: 'before its first step',
     exits: {
-      erasing: { by: ['worker'], when: 'what comes first is over, and its connection has a place' },
+      running: { by: ['worker'], when: 'what comes first is over, and its connection has a place' },
       manual: { by: ['worker', 'time'], when: 'its connection is not configured any more, or was shut for the whole window' },
       settled: { by: ['operator'], when: 'the request is refused or taken back' },
     },
   },
-  erasing: {
-    means: 'a step of the erasure is due or at work',
+  running: {
+    means: 'a step of what it does there is due or at work',
     exits: {
-      erasing: { by: ['worker', 'vendor'], when: 'there is more to do, or a call is tried again' },
-      confirming: { by: ['vendor'], when: 'says that it is erased, or absent' },
-      settled: { by: ['vendor'], when: 'holds nothing, and was not seen to, or retains it' },
+      running: { by: ['worker', 'vendor'], when: 'there is more to do, or a call is tried again' },
+      confirming: { by: ['vendor'], when: 'says that it is erased, absent, or corrected' },
+      settled: { by: ['vendor'], when: 'holds nothing, and was not seen to, retains it, or has given all that it holds' },
       manual: { by: ['vendor', 'time', 'worker'], when: 'only a person can help, the window passed, or its connection is not configured any more' },
     },
   },
@@ -135,7 +135,7 @@ export const taskLife: Life<TaskStatus> = {
     means: 'the system said done, and is read back',
     exits: {
       confirming: { by: ['worker', 'vendor'], when: 'it is still seen, or cannot be seen yet' },
-      settled: { by: ['vendor'], when: 'is read back as absent, or its word is all there is' },
+      settled: { by: ['vendor'], when: 'is read back as absent, or as corrected, or its word is all there is' },
       manual: { by: ['vendor', 'time', 'worker'], when: 'it is seen again and again, only a person can help, the window passed, or its connection is not configured any more' },
     },
   },
@@ -143,13 +143,13 @@ export const taskLife: Life<TaskStatus> = {
     begins: true,
     ends: true,
     means: 'has its outcome; begins here where a system cannot be asked',
-    exits: { erasing: { by: ['time'], when: 'what was too young to erase has come of age' }, manual: { by: ['vendor'], when: 'takes back, before the request is closed, what it reported' } },
+    exits: { running: { by: ['time'], when: 'what was too young to erase has come of age' }, manual: { by: ['vendor'], when: 'takes back, before the request is closed, what it reported' } },
   },
   manual: {
     begins: true,
-    means: 'a person decides; begins here where an identifier may be of somebody else',
+    means: 'a person decides; begins here where an identifier may be of somebody else, or where the system cannot do what is asked',
     exits: {
-      erasing: { by: ['operator', 'vendor'], when: 'it is tried again, or its vendor finished after all' },
+      running: { by: ['operator', 'vendor'], when: 'it is tried again, or its vendor finished after all' },
       settled: { by: ['operator'], when: 'it was done by hand, is left out, or the request is refused' },
     },
   },

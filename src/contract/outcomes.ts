@@ -1,17 +1,25 @@
 import { z } from 'zod';
 
-/** What a person can ask for. Only erasure is carried out by this version. */
-export const rightSchema = z.enum(['erasure']);
+/**
+ * What a person can ask for: `erasure` (GDPR Art. 17), `access` (Art. 15), `portability` (Art. 20), `rectification` (Art. 16), `restriction` (Art. 18), `objection`
+ * (Art. 21), `automated_decision` (an objection to automated decisions, Art. 22), and of California's law `opt_out_sale` and `limit_sensitive`.
+ */
+export const rightSchema = z.enum(['erasure', 'access', 'portability', 'rectification', 'restriction', 'objection', 'opt_out_sale', 'limit_sensitive', 'automated_decision']);
 /** What a person can ask for. */
 export type Right = z.infer<typeof rightSchema>;
 
+/** Rights whose answer is a copy of the data. */
+export const copyRights: readonly Right[] = ['access', 'portability'];
+/** Rights whose answer is that some processing stops: they are entered in the register of restrictions, and no system is called. */
+export const restrictingRights: readonly Right[] = ['restriction', 'objection', 'opt_out_sale', 'limit_sensitive', 'automated_decision'];
+
 /** What a plan decides for one identifier in one system. */
-export const decisionSchema = z.enum(['erase', 'anonymise', 'refresh', 'locate', 'retain', 'not_applicable', 'unsupported']);
+export const decisionSchema = z.enum(['erase', 'anonymise', 'export', 'rectify', 'refresh', 'locate', 'retain', 'not_applicable', 'unsupported']);
 /**
- * What a task does in a system: `refresh` has aggregates made anew once everything is erased there, `locate` looks the person up where that could not
+ * What a task does in a system: `export` reads what it holds, `rectify` corrects it, `refresh` has aggregates made anew once everything is erased there, `locate` looks the person up where that could not
  * be done before the plan was made.
  */
-export const actionSchema = z.enum(['erase', 'anonymise', 'refresh', 'locate']);
+export const actionSchema = z.enum(['erase', 'anonymise', 'export', 'rectify', 'refresh', 'locate']);
 /** What a task does in a system. */
 export type Action = z.infer<typeof actionSchema>;
 
@@ -43,9 +51,9 @@ export const outcomeSchema = z.enum([
 /** What happened to one task. */
 export type Outcome = z.infer<typeof outcomeSchema>;
 
-/** How an erasure was seen: read back and absent, the vendor's word only, or neither. */
-export const confirmationSchema = z.enum(['verified_absent', 'attested_by_vendor', 'unconfirmed']);
-/** How an erasure was seen. */
+/** How it was seen: read back and absent, read back and corrected as asked, the vendor's word only, or neither. */
+export const confirmationSchema = z.enum(['verified_absent', 'verified_as_asked', 'attested_by_vendor', 'unconfirmed']);
+/** How an erasure or a correction was seen. */
 export type Confirmation = z.infer<typeof confirmationSchema>;
 
 /** How a closed request ended. */
@@ -73,7 +81,7 @@ export const requestStatusSchema = z.enum([
 export type RequestStatus = z.infer<typeof requestStatusSchema>;
 
 /** Where a task stands in its life; the moves between are in `life.ts`. */
-export const taskStatusSchema = z.enum(['waiting', 'erasing', 'confirming', 'settled', 'manual']);
+export const taskStatusSchema = z.enum(['waiting', 'running', 'confirming', 'settled', 'manual']);
 /** Where a task stands in its life. */
 export type TaskStatus = z.infer<typeof taskStatusSchema>;
 

@@ -78,7 +78,7 @@ describe('an id that names nothing', () => {
     ['POST', '/approve', {}],
     ['POST', '/withdraw', {}],
     ['POST', '/retry', {}],
-    ['POST', '/reject', { reason_code: 'excessive' }],
+    ['POST', '/reject', { reason_code: 'process_excessive' }],
   ];
   test.each(about)('answers %s …%s with one and the same 404, whatever it looks like', async (method, path, body) => {
     const answers = await Promise.all(

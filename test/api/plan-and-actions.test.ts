@@ -64,7 +64,7 @@ describe('a policy that asks for approval', () => {
 
   test.each([
     ['withdraw', {}, 'withdrawn', null],
-    ['reject', { reason_code: 'manifestly_unfounded' }, 'rejected', 'refused'],
+    ['reject', { reason_code: 'process_unfounded' }, 'rejected', 'refused'],
   ])('%s before execution ends it with nothing touched, and the person is forgotten', { timeout: 30_000 }, async (action, body, status, verdict) => {
     const { url } = await running();
     plant(personOf(action));
@@ -73,7 +73,7 @@ describe('a policy that asks for approval', () => {
     expect((await act(url, id, action, body)).body).toMatchObject({ status, verdict });
     await untilShredded(url, id);
     expect(effectsOf(bench.sandbox())).toEqual({});
-    for (const [again, sent] of [['approve', {}], ['withdraw', {}], ['reject', { reason_code: 'excessive' }]] as const) {
+    for (const [again, sent] of [['approve', {}], ['withdraw', {}], ['reject', { reason_code: 'process_excessive' }]] as const) {
       const refused = await act(url, id, again, sent);
       expect({ again, status: refused.status, code: refused.body['code'] }).toEqual({ again, status: 409, code: 'CONFLICT' });
     }
@@ -89,7 +89,7 @@ describe('a policy that asks for approval', () => {
     await act(url, id, 'approve');
     expect((await act(url, id, 'approve')).status).toBe(409);
     expect((await act(url, id, 'withdraw')).status).toBe(409);
-    expect((await act(url, id, 'reject', { reason_code: 'excessive' })).status).toBe(409);
+    expect((await act(url, id, 'reject', { reason_code: 'process_excessive' })).status).toBe(409);
     expect((await untilStatus(url, id, ['closed']))['verdict']).not.toBe('refused');
     expect((await act(url, id, 'reject', { reason_code: 'because' })).body).toMatchObject({ status: 400, code: 'VALIDATION_FAILED' });
   });
@@ -102,7 +102,7 @@ describe('a policy that asks for approval', () => {
     }
     const [refused, again] = [await openRequest(url, { email: 'other.stuck@example.com' }), await openRequest(url, { email: 'stuck@example.com' })];
     for (const id of [refused, again]) await untilStatus(url, id, ['escalated']);
-    expect((await act(url, refused, 'reject', { reason_code: 'identity_not_proven' })).body).toMatchObject({ status: 'rejected' });
+    expect((await act(url, refused, 'reject', { reason_code: 'identity_verification_failure' })).body).toMatchObject({ status: 'rejected' });
     await untilShredded(url, refused);
     expect((await act(url, again, 'retry')).body).toEqual({ retried: 1 });
     await untilStatus(url, again, ['resolving', 'escalated']);
@@ -136,7 +136,7 @@ describe('a policy that asks for approval', () => {
     await act(url, id, 'approve');
     await untilStatus(url, id, ['escalated']);
     expect(effectsOf(bench.sandbox())['message.deleted']).toBe(2);
-    expect((await act(url, id, 'reject', { reason_code: 'excessive' })).status).toBe(409);
+    expect((await act(url, id, 'reject', { reason_code: 'process_excessive' })).status).toBe(409);
     expect((await act(url, id, 'withdraw')).status).toBe(409);
   });
 });

@@ -65,12 +65,13 @@ describe('the boundaries', () => {
     expect(show(wrong)).toEqual([]);
   });
 
-  test('nobody but composition knows every module', () => {
+  test('nobody but the composition knows every module', () => {
     const knowing = new Map<string, Set<string>>();
     for (const { from, to } of edges) {
       const target = moduleOf(to);
       if (target !== undefined && moduleOf(from) === undefined) knowing.set(from, (knowing.get(from) ?? new Set()).add(target));
     }
-    expect([...knowing.entries()].filter(([, modules]) => modules.size > 2).map(([from]) => from)).toEqual(['src/composition.ts']);
+    expect([...knowing.entries()].filter(([, modules]) => modules.size > 2).map(([from]) => from).filter((from) => !from.startsWith('src/composition'))).toEqual([]);
+    expect(knowing.get('src/composition.ts')?.size).toBeGreaterThan(5);
   });
 });

@@ -6,6 +6,8 @@ export const moduleMayUse: Readonly<Record<string, readonly string[]>> = {
   connections: ['access'],
   notifications: ['identity'],
   requests: ['access', 'identity'],
+  restrictions: ['access'],
+  exports: ['access', 'identity', 'requests'],
   intake: ['access', 'identity', 'requests'],
   orchestration: ['access', 'identity', 'connections', 'notifications', 'requests'],
 };

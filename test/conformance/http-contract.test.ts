@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestContext, eraseToEnd, type ErasureRun, type TestContext, type TestContextOptions } from '../../src/connector-kit/conformance/index.ts';
-import { createGuardedFetch, Failure, type Connection, type ConnectorContext } from '../../src/connector-kit/index.ts';
+import { createGuardedFetch, Failure, type Connection, type ConnectorContext, type RectifyContext } from '../../src/connector-kit/index.ts';
 import { httpConnector } from '../../src/connectors/http/index.ts';
 import type { Identifier } from '../../src/contract/identifiers.ts';
 import { purgeCallback, purgeCredentials, purgeDefinition, startPurge, type PurgeSeed } from '../../src/sandbox/purge/index.ts';
@@ -295,6 +295,52 @@ describe('a look-up', () => {
     for await (const page of connect().export?.(task().exporting()) ?? []) records.push(...page.records);
     expect(records).toHaveLength(7);
     expect(records[0]).toMatchObject({ type: 'records', data: { email: 'ada@example.com' } });
+  });
+});
+
+describe('a correction', () => {
+  const locate = [{ type: 'contacts', request: { method: 'POST', path: '/subjects/search', body: { subject: { kind: '{{identifier.kind}}', value: '{{identifier.value}}' } } }, items: '$.subjects', found: { email: '$.email', external_id: '$.external_id' } }];
+  const rectify = [{ each: 'contacts', fields: { email: '$.email', phone: '$.phone' }, request: { method: 'PATCH', path: '/contacts/{{item.id}}', headers: { 'Idempotency-Key': '{{idempotency_key}}' }, body: { email: '{{correction.email?}}', phone: '{{correction.phone?}}' } }, answers: [{ status: 204, is: 'success' }] }];
+  const correcting = (test: TestContext, corrections: RectifyContext['corrections']): RectifyContext => ({ ...test.step({ cursor: null, attempt: 1 }), corrections });
+  const moved = [{ field: 'email', from: 'ada@example.com', to: 'ada@example.org' }, { field: 'phone', to: '+12025550199' }];
+  const held = (): readonly { email?: string; phone?: string }[] => (vendor.dump() as { subjects: { email?: string; phone?: string }[] }).subjects;
+
+  it('is made where it is asked for and nowhere else, once, and seen under the new address', async () => {
+    plant({ subjects: [ada, { email: 'bob@example.com', external_id: 'BOB-1' }] });
+    const connection = connect({ ...(declaredInFull() as object), locate, rectify });
+    const context = correcting(task(), moved);
+    expect(await connection.confirmRectified?.(context)).toEqual({ state: 'otherwise', fields: ['email', 'phone'] });
+    expect(await connection.rectify?.(context)).toMatchObject({ state: 'done', outcome: 'corrected', counts: { contacts: 1 } });
+    expect(held()).toMatchObject([{ email: 'ada@example.org', phone: '+12025550199' }, { email: 'bob@example.com' }]);
+    // A run that died after the call is made again, and finds it done.
+    expect(await connection.rectify?.(context)).toMatchObject({ state: 'done', outcome: 'corrected', counts: {} });
+    expect(vendor.effects).toHaveLength(1);
+    expect(await connection.confirmRectified?.(context)).toEqual({ state: 'as_asked' });
+  });
+
+  it('that the system says it made and did not is not taken for made', async () => {
+    plant();
+    vendor.fault({ kind: 'lie', method: 'PATCH', path: '^/contacts' });
+    const connection = connect({ ...(declaredInFull() as object), locate, rectify });
+    const context = correcting(task(), moved);
+    expect(await connection.rectify?.(context)).toMatchObject({ outcome: 'corrected' });
+    expect(await connection.confirmRectified?.(context)).toEqual({ state: 'otherwise', fields: ['email', 'phone'] });
+  });
+
+  it('of what has another value than the person says is left as it is, and one that the system has no field for goes to a person', async () => {
+    plant({ subjects: [{ ...ada, phone: '+12025550111' }] });
+    const connection = connect({ ...(declaredInFull() as object), locate, rectify });
+    expect(await connection.rectify?.(correcting(task(), [{ field: 'phone', from: '+12025550122', to: '+12025550199' }]))).toMatchObject({ outcome: 'corrected', counts: {} });
+    expect(held()).toMatchObject([{ phone: '+12025550111' }]);
+    expect(await connection.rectify?.(correcting(task(), [{ field: 'birth_name', to: 'Byron' }]))).toMatchObject({ state: 'operator', code: 'UNSUPPORTED' });
+  });
+
+  it('of nobody is nothing_matched, and of records that may be several people’s goes to a person first', async () => {
+    const connection = connect({ ...(declaredInFull() as object), locate, rectify });
+    expect(await connection.rectify?.(correcting(task(), moved))).toMatchObject({ state: 'done', outcome: 'nothing_matched' });
+    plant({ subjects: [ada, { email: 'ada@example.com', external_id: 'SOMEBODY-ELSE' }] });
+    expect(await connection.rectify?.(correcting(task(), moved))).toMatchObject({ state: 'operator', code: 'SUBJECT_AMBIGUOUS' });
+    expect(vendor.effects).toEqual([]);
   });
 });
 

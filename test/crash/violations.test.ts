@@ -129,7 +129,7 @@ describe('the rules of a round', () => {
     const task = erasedAt('twilio');
     expect(wakeViolations(withTask(task, { is_leased: true }))).toEqual([expect.stringContaining('is settled and held')]);
     expect(wakeViolations(withTask(task, { has_place: true }))).toEqual([expect.stringContaining('has a place of its connection')]);
-    expect(wakeViolations(withTask(task, { status: 'erasing' }))).toEqual([expect.stringContaining('nothing wakes it'), expect.stringContaining('never came to rest')]);
+    expect(wakeViolations(withTask(task, { status: 'running' }))).toEqual([expect.stringContaining('nothing wakes it'), expect.stringContaining('never came to rest')]);
     expect(wakeViolations(withTask(task, { status: 'manual' }))).toEqual([expect.stringContaining('0 people have it')]);
   });
 

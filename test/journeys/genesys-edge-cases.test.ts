@@ -86,7 +86,7 @@ describe('offline during all callback retries', () => {
     let url = await start();
     seed({ account: { callback_url: `${url}/v1/callbacks/genesys` } });
     const id = await open(url);
-    await until('The job', url, id, (task) => task.status === 'erasing' && jobOf() !== '');
+    await until('The job', url, id, (task) => task.status === 'running' && jobOf() !== '');
     await stop();
     // All three tries of the callback find nobody.
     for (const ms of [61_000, 31_000, 301_000]) {
@@ -108,7 +108,7 @@ describe('lost callback', () => {
     plant({ job_ms: 60_000, queued_ms: 1000, callbacks: 'lost' });
     const url = await start();
     const id = await open(url);
-    await until('The job', url, id, (task) => task.status === 'erasing' && jobOf() !== '');
+    await until('The job', url, id, (task) => task.status === 'running' && jobOf() !== '');
     expect(await running?.reconcile()).toMatchObject({ woken: 0, contradicted: 0 });
     const task = await eventually('The end', async () => {
       await advance(15_000);
@@ -125,7 +125,7 @@ describe('a callback', () => {
     plant({ job_ms: 10_000, queued_ms: 1000, callbacks: 'lost' });
     const url = await start();
     const id = await open(url);
-    await until('The job', url, id, (task) => task.status === 'erasing' && jobOf() !== '');
+    await until('The job', url, id, (task) => task.status === 'running' && jobOf() !== '');
     const body = JSON.stringify({ id: jobOf(), externalId: 'CRM-ADA-4711', status: 'completed', recordsDeleted: 3 });
     expect(await callBack(url, body, clock.now(), 'not the secret')).toBe(401);
     expect(await callBack(url, body, clock.now() - hourMs)).toBe(401);
@@ -135,7 +135,7 @@ describe('a callback', () => {
     // True to the letter and too early: the vendor is asked, says that it is at work, and nothing is settled by the callback's word.
     expect(await callBack(url, body, clock.now())).toBe(204);
     await eventually('The wake-up', async () => ((await typesOf(url, id)).includes('task.called_back') ? true : undefined));
-    expect((await tasksOf(url, id))[0]?.status).toBe('erasing');
+    expect((await tasksOf(url, id))[0]?.status).toBe('running');
     genesys.advance(11_000);
     // Within a quarter of a minute a repetition is passed over.
     const looks = genesys.calls.length;
@@ -158,7 +158,7 @@ describe('a system that hangs for days', () => {
     plant({ job_ms: 400 * hourMs, queued_ms: 1000, callbacks: 'lost' });
     const url = await start();
     const id = await open(url);
-    await until('The job', url, id, (task) => task.status === 'erasing' && jobOf() !== '');
+    await until('The job', url, id, (task) => task.status === 'running' && jobOf() !== '');
     await eventually('The escalation', async () => {
       await advance(9 * hourMs);
       return (await statusOf(url, id)) === 'escalated' ? true : undefined;
@@ -199,7 +199,7 @@ describe('zero records', () => {
     seed({ account: { callback_secret: secret, job_ms: 1000, queued_ms: 500 }, contacts: [{ external_id: 'ada-4711', records: { interactions: 3 } }] });
     const url = await start();
     const id = await open(url);
-    await until('The job', url, id, (task) => task.status === 'erasing' && jobOf() !== '');
+    await until('The job', url, id, (task) => task.status === 'running' && jobOf() !== '');
     await advance(20_000);
     expect(await until('A person', url, id, (task) => task.status === 'manual')).toMatchObject({ error_code: 'NOTHING_MATCHED', outcome: null });
     expect(genesys.effects).toEqual([]);
@@ -211,7 +211,7 @@ describe('a vendor that takes its success back', () => {
     plant({ job_ms: 5000, queued_ms: 500 });
     const url = await start();
     const id = await open(url);
-    await until('The job', url, id, (task) => task.status === 'erasing' && jobOf() !== '');
+    await until('The job', url, id, (task) => task.status === 'running' && jobOf() !== '');
     await advance(20_000);
     await until('The end', url, id, (task) => task.status === 'settled');
     const job = jobOf();

@@ -72,7 +72,7 @@ test('however a request ends, its person is sealed until then and nowhere afterw
   const rejected = await openUnverified(url, 3);
   await searchAll('verifying, the code sent and wrong ones given', quittance, [withdrawn, expired, rejected]);
   expect((await act(url, withdrawn, 'withdraw')).status).toBe(200);
-  expect((await act(url, rejected, 'reject', { reason_code: 'identity_not_proven' })).status).toBe(200);
+  expect((await act(url, rejected, 'reject', { reason_code: 'identity_verification_failure' })).status).toBe(200);
   clock.advance(15 * dayMs);
   await quittance.sweep();
   await untilStatus(url, expired, ['expired']);

@@ -67,7 +67,7 @@ describe('a person whom nobody verified', () => {
 
   test('cannot revive by the right code what was refused or taken back', async () => {
     const { url } = await bench.start();
-    for (const [name, action, sent] of [['refused', 'reject', { reason_code: 'excessive' }], ['regretted', 'withdraw', {}]] as const) {
+    for (const [name, action, sent] of [['refused', 'reject', { reason_code: 'process_excessive' }], ['regretted', 'withdraw', {}]] as const) {
       const email = `${name}@example.com`;
       const { body } = await sendWebhook(url, { email }, { source: 'portal' });
       const id = String(body['id']);

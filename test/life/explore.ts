@@ -9,7 +9,7 @@ import { copyOutside, createWorld, type Fault, type Outside, type PendingJob, ty
 export interface Explored {
   readonly states: number;
   readonly transitions: number;
-  /** Moves that were seen, as `task: waiting -> erasing`. */
+  /** Moves that were seen, as `task: waiting -> running`. */
   readonly moves: ReadonlySet<string>;
   /** What happened, by kind, with counts: a kind that never happens is not explored. */
   readonly actions: Readonly<Record<string, number>>;
@@ -214,7 +214,7 @@ function outOfTurn(world: World, seen: Seen): readonly Action[] {
   // Where nothing else is looked at, it is done in every state, whatever else goes wrong in it.
   const cost = scenario.endsBeforeExecution === true ? 0 : 1;
   if (may('operator_ends') && isUntouched) {
-    made.push(byPerson(world, 'withdraws', cost, () => actions.withdraw(requestId, 'dpo')), byPerson(world, 'rejects', cost, () => actions.reject(requestId, 'dpo', 'excessive')));
+    made.push(byPerson(world, 'withdraws', cost, () => actions.withdraw(requestId, 'dpo')), byPerson(world, 'rejects', cost, () => actions.reject(requestId, 'dpo', 'process_excessive')));
   }
   return made;
 }

@@ -6,7 +6,7 @@ import type { RequestId, TaskId } from '../../src/contract/ids.ts';
 import { recordAuditEntry } from '../../src/modules/audit/record-audit-entry.ts';
 import { createVault } from '../../src/modules/identity/index.ts';
 import { createAdvanceRequest, createRunTask, lookAtJob, takeCallback, wakeConnection, type OrchestrationDeps } from '../../src/modules/orchestration/index.ts';
-import { createOpenRequest, createRequestActions, type RequestActions } from '../../src/modules/requests/index.ts';
+import { createLawClocks, createOpenRequest, createRequestActions, type RequestActions } from '../../src/modules/requests/index.ts';
 import { createLocalKeyProvider } from '../../src/platform/crypto/key-provider.ts';
 import { loadSystemKeys } from '../../src/platform/crypto/system-keys.ts';
 import type { ConnectionConfig } from '../../src/platform/config/document.ts';
@@ -17,6 +17,8 @@ import { createLog } from '../../src/platform/log.ts';
 import { createScriptedConnector, jobName, newTruth, type Style, type VendorTruth } from './scripted-vendors.ts';
 import type { SimDatabase } from './sim-database.ts';
 import type { History, Stepping } from './stepping.ts';
+
+const clocks = createLawClocks({ target_hours: { access: 48, erasure: 72, other: 72 }, without_delay_days: 15, also: [], confirmed_drafts: [] }, 'gdpr');
 
 /** A job on its way. */
 export interface PendingJob {
@@ -103,6 +105,10 @@ const hourMs = 3_600_000;
 export function copyOutside(outside: Outside): Outside {
   return { ...outside, jobs: [...outside.jobs], truths: structuredClone(outside.truths), standing: [...outside.standing], unconfigured: [...outside.unconfigured], retries: { ...outside.retries } };
 }
+
+const none = async (): Promise<never> => {
+  throw new Error('An erasure asked for what is of another right');
+};
 
 /** Keeps of jobs for the same thing the one that is due and the next one: the same job twice is a choice of the explorer's anyway. */
 function tidyJobs(outside: Outside): void {
@@ -234,6 +240,9 @@ async function createDeps(db: SimDatabase, play: Play): Promise<OrchestrationDep
     noticesWait: async () => false,
     lookupMapping: async () => ({ identifiers: [], rowIds: [] }),
     addSuppressions: async () => undefined,
+    // Every request here is one of erasure: nothing is exported, nobody restricted.
+    exports: { addPage: none, dropPages: none, make: none, stateOf: none, expiresAt: async () => undefined, discard: async () => undefined },
+    restrictions: { enter: none },
     certificates: {
       request: async () => undefined,
       build: () =>
@@ -249,7 +258,7 @@ async function createDeps(db: SimDatabase, play: Play): Promise<OrchestrationDep
 
 /** Opens the request as intake does. */
 async function openRequest(deps: OrchestrationDeps, scenario: Scenario): Promise<RequestId> {
-  const open = createOpenRequest({ ...deps, startVerification: async () => undefined, beforeCommit: () => undefined, defaultLaw: 'gdpr', unverifiedDays: 14 });
+  const open = createOpenRequest({ ...deps, startVerification: async () => undefined, beforeCommit: () => undefined, notify: async () => undefined, clocks, unverifiedDays: 14 });
   const requestId = newId('request');
   const prepared = await deps.vault.prepare(requestId);
   const identifiers = scenario.emails.map((value) => ({ kind: 'email' as const, value, foundBy: 'given', confidence: scenario.doubtful?.includes(value) === true ? 0.5 : 1 }));
@@ -278,7 +287,7 @@ export async function createWorld(db: SimDatabase, scenario: Scenario): Promise<
     db,
     stepping: db.stepping,
     deps,
-    actions: createRequestActions(deps),
+    actions: createRequestActions({ ...deps, clocks, notify: async () => undefined }),
     requestId,
     work: async (job: PendingJob) => {
       if (job.kind === 'task-run') return runTask(job.id as TaskId);

@@ -32,7 +32,7 @@ interface SegmentTask {
 
 /** The tasks on Segment that are not through, and whether their next look is in the future. */
 const openSegmentTasks = async (): Promise<readonly SegmentTask[]> =>
-  (await sql<SegmentTask>`SELECT id, error_code, wake_at > now() + interval '5 seconds' AS looked_at FROM task WHERE connection = 'segment' AND status IN ('waiting', 'erasing')`.execute(installation().main.read())).rows;
+  (await sql<SegmentTask>`SELECT id, error_code, wake_at > now() + interval '5 seconds' AS looked_at FROM task WHERE connection = 'segment' AND status IN ('waiting', 'running')`.execute(installation().main.read())).rows;
 
 /** Has every open task on Segment looked at now, by whichever worker comes. */
 async function lookAtAll(): Promise<void> {

@@ -224,9 +224,9 @@ async function play(scene: Scene): Promise<void> {
   expect('the CRM said 503 twice and then 409 with its first job, and erased once', erasures.slice(0, 3).join() === '503,503,409' && world.crm.effects.length === 1, `${erasures.join(', ')}; ${world.crm.effects.length} erasure`);
 
   tell('the CRM took its first job up again at the third call');
-  await pass(15 * secondMs, 20, async () => world.speech.effects.length > 0 || of(await tasksOf(id), 'speech').some((task) => task.status === 'erasing'));
+  await pass(15 * secondMs, 20, async () => world.speech.effects.length > 0 || of(await tasksOf(id), 'speech').some((task) => task.status === 'running'));
   await pass(minuteMs, 5, async () => false);
-  const waits = of(await tasksOf(id), 'speech').some((task) => task.status === 'erasing');
+  const waits = of(await tasksOf(id), 'speech').some((task) => task.status === 'running');
   const found = await scene.reconcile();
   await pass(15 * secondMs, 20, async () => areSettled(await tasksOf(id), 'speech'));
   expect('a completion whose callback was lost is found by the reconciliation', waits && found.woken === 1 && areSettled(await tasksOf(id), 'speech'), `${found.asked} jobs asked for, ${found.woken} had ended unheard`);

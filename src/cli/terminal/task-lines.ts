@@ -4,8 +4,8 @@ import { renderTable } from './table.ts';
 
 const barWidth = 12;
 
-/** How far a task is, where its vendor does not count: erasing is the first half, reading back the second. */
-const stages: Readonly<Record<Task['status'], number>> = { waiting: 0, erasing: 0.25, confirming: 0.7, settled: 1, manual: 1 };
+/** How far a task is, where its vendor does not count: acting is the first half, reading back the second. */
+const stages: Readonly<Record<Task['status'], number>> = { waiting: 0, running: 0.25, confirming: 0.7, settled: 1, manual: 1 };
 
 /** Gives the counts of a task: `customers 1, payment_methods 2`. */
 export function renderCounts(counts: Readonly<Record<string, number>>): string {
@@ -20,9 +20,9 @@ export function describeTask(task: Task): string {
   switch (task.status) {
     case 'waiting':
       return 'waits for the systems before it';
-    case 'erasing':
+    case 'running':
     case 'confirming': {
-      const doing = task.status === 'erasing' ? (task.attempts === 0 ? 'starting' : 'erasing') : 'reading back';
+      const doing = task.status === 'running' ? (task.attempts === 0 ? 'starting' : 'running') : 'reading back';
       return task.error_code === null ? doing : `${doing}, again after ${task.error_code}`;
     }
     case 'settled':
@@ -40,8 +40,8 @@ export function taskLines(tasks: readonly Task[]): readonly string[] {
   return tasks.map((task) => {
     const { progress } = task;
     const within = progress === null || progress.total === null || progress.total === 0 ? 0.25 : 0.1 + (0.5 * progress.done) / progress.total;
-    const fraction = task.status === 'erasing' ? within : stages[task.status];
-    const counted = task.status === 'erasing' && progress !== null ? ` ${progress.done}${progress.total === null ? '' : `/${progress.total}`}` : '';
+    const fraction = task.status === 'running' ? within : stages[task.status];
+    const counted = task.status === 'running' && progress !== null ? ` ${progress.done}${progress.total === null ? '' : `/${progress.total}`}` : '';
     const attempts = task.attempts > 1 ? ` (${task.attempts} steps)` : '';
     return `  ${`${task.system} ${task.identifier.kind}`.padEnd(width)} ${renderBar(fraction, barWidth)} ${describeTask(task)}${counted}${attempts}`;
   });

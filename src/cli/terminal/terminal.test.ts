@@ -44,10 +44,10 @@ describe('the plan in the terminal', () => {
 });
 
 describe('a task in the terminal', () => {
-  const task: Task = { id: 'tsk_0', system: 'stripe', identifier: { kind: 'email', commitment: '' }, action: 'erase', status: 'erasing', outcome: null, confirmation: null, counts: {}, residue: [], progress: { done: 5, total: 10 }, error_code: 'VENDOR_TIMEOUT', attempts: 2, wake_at: null };
+  const task: Task = { id: 'tsk_0', system: 'stripe', identifier: { kind: 'email', commitment: '' }, action: 'erase', status: 'running', outcome: null, confirmation: null, counts: {}, residue: [], progress: { done: 5, total: 10 }, error_code: 'VENDOR_TIMEOUT', attempts: 2, wake_at: null };
 
   it('says why it is tried again, how far it is and how many steps it took', () => {
-    expect(taskLines([task])[0]).toContain('erasing, again after VENDOR_TIMEOUT 5/10 (2 steps)');
+    expect(taskLines([task])[0]).toContain('running, again after VENDOR_TIMEOUT 5/10 (2 steps)');
   });
 
   it('never reads as done while it waits for a person', () => {

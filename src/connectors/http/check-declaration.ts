@@ -15,6 +15,7 @@ interface Checked {
   readonly check?: { readonly request: RequestTemplate } | undefined;
   readonly confirm?: { readonly by: 'locate' | 'attestation' } | { readonly by: 'request'; readonly request: RequestTemplate } | undefined;
   readonly callback?: object | undefined;
+  readonly rectify: readonly { readonly each?: string | undefined; readonly fields: Readonly<Record<string, string>>; readonly request: RequestTemplate }[];
 }
 
 const always = ['identifier.value', 'identifier.raw', 'identifier.kind', 'identifier.field'];
@@ -40,7 +41,7 @@ function* faultsOfRequest(request: RequestTemplate, at: readonly (string | numbe
       const { name } = placeholder;
       const isEarlierJob = isErasure && /^job\.[a-z][a-z0-9-]{0,39}$/u.test(name);
       if (!known.includes(name) && !isEarlierJob) yield { at: each.at, message: `{{${name}}} is not known here; known: ${known.join(', ')}${isErasure ? ', job.<connection>' : ''}` };
-      if (sometimes.includes(name) && !placeholder.isOptional) yield { at: each.at, message: `{{${name}}} may have no value: write {{${name}?}}, which leaves the field out then` };
+      if ((sometimes.includes(name) || name.startsWith('correction.')) && !placeholder.isOptional) yield { at: each.at, message: `{{${name}}} may have no value: write {{${name}?}}, which leaves the field out then` };
       for (const filter of placeholder.filters) if (!filterNames.includes(filter)) yield { at: each.at, message: `there is no filter ${filter}; known: ${filterNames.join(', ')}` };
     }
   }
@@ -86,11 +87,21 @@ function* faultsOfSteps({ erase, locate }: Checked): Generator<Fault> {
   }
 }
 
+function* faultsOfRectifying({ rectify, locate }: Checked): Generator<Fault> {
+  for (const [index, step] of rectify.entries()) {
+    const known = [...inErasure, ...Object.keys(step.fields).map((field) => `correction.${field}`), ...(step.each === undefined ? [] : ['item.id'])];
+    yield* faultsOfRequest(step.request, ['rectify', index, 'request'], known);
+    if (step.request.method === 'GET' || step.request.method === 'DELETE') yield { at: ['rectify', index, 'request', 'method'], message: 'must be POST, PUT or PATCH: a correction neither reads nor deletes' };
+    if (step.each !== undefined && !locate.some((lookUp) => lookUp.type === step.each && lookUp.of === undefined)) yield { at: ['rectify', index, 'each'], message: 'must be the type of a look-up under locate that has no `of`' };
+  }
+}
+
 /** What the schema alone cannot see: names that a place does not have, look-ups that lead nowhere, steps in an order that loses records. */
 export function* checkDeclaration(declaration: Checked): Generator<Fault> {
   yield* faultsOfLookUps(declaration.locate, 'locate');
   yield* faultsOfLookUps(declaration.access, 'access');
   yield* faultsOfSteps(declaration);
+  yield* faultsOfRectifying(declaration);
   if (declaration.check !== undefined) yield* faultsOfRequest(declaration.check.request, ['check', 'request'], []);
   const { confirm, locate, callback, erase } = declaration;
   const hasMain = locate.some((lookUp) => lookUp.of === undefined);

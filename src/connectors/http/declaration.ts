@@ -122,6 +122,16 @@ const stepSchema = z.strictObject({
   poll: z.strictObject({ request: reading, answers: z.array(pollAnswerSchema).min(1), every_seconds: seconds.min(1).optional() }).optional(),
 });
 
+const rectifySchema = z.strictObject({
+  each: code.optional().describe('The type of record, under locate, that is corrected one by one; absent: once for the identifier, and the system’s word for it.'),
+  fields: z.record(code, path).refine((value) => Object.keys(value).length > 0, 'must name at least one').describe('The corrections that it takes, by the names that requests use, and where a record shows each.'),
+  request: requestSchema.describe('With {{correction.email?}} and so on: what is not to be corrected has no value.'),
+  answers: z
+    .array(z.discriminatedUnion('is', [z.strictObject({ ...fits, is: z.enum(['success', 'nothing_matched']) }), z.strictObject({ ...fits, is: z.literal('failure'), retry: z.enum(['later', 'operator']), retry_after: retryAfter.optional() })]))
+    .min(1)
+    .describe('The first that fits decides.'),
+});
+
 const within = seconds.default(0).describe('How long what was erased may still be seen before that counts as still present.');
 const confirmSchema = z.discriminatedUnion('by', [
   z.strictObject({ by: z.literal('locate'), within_seconds: within }),
@@ -154,6 +164,7 @@ export const declarationSchema = z
       .describe('Answers that are failures to whatever was asked, before any other rule: a 403 that means too many calls.'),
     locate: z.array(lookUpSchema).default([]),
     erase: z.array(stepSchema).min(1),
+    rectify: z.array(rectifySchema).default([]).describe('How what it holds is put right.'),
     access: z.array(lookUpSchema).default([]).describe('What is given to the person: every record that these find.'),
     confirm: confirmSchema.optional().describe('By locate where that is declared, otherwise by the system’s word.'),
     callback: z

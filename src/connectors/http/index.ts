@@ -1,4 +1,4 @@
-import { Failure, travelsInClear, type Capabilities, type Connection, type Connector, type ConnectorContext, type ExportContext, type ExportedRecord, type ExportPage, type JobState } from '../../connector-kit/index.ts';
+import { Failure, travelsInClear, type Capabilities, type Connection, type Connector, type ConnectorContext, type ExportContext, type ExportedRecord, type ExportPage, type JobState, type RectifyContext } from '../../connector-kit/index.ts';
 import type { IdentifierKind } from '../../contract/identifiers.ts';
 import { createAuthenticate } from './authenticate.ts';
 import { createSend, firstFit, unexpected } from './call.ts';
@@ -11,6 +11,7 @@ import { mainLookUps, readPages, recordId, type Page, type System } from './look
 import { nobody } from './nobody.ts';
 import { refuseSeveralPeople } from './other-people.ts';
 import { readCallback } from './read-callback.ts';
+import { confirmRectified, rectifyPerson } from './rectify-person.ts';
 import { rehearse } from './rehearse.ts';
 import { renderRequest } from './render-request.ts';
 import { placeholdersOf } from './template.ts';
@@ -69,6 +70,7 @@ function connect(declaration: Declaration): Connection {
     erase: async (context) => erasePerson(context, system),
     confirm: async (context) => confirmAbsence(context, system),
     ...(declaration.access.length === 0 ? {} : { export: (context: ExportContext) => exportRecords(context, system) }),
+    ...(declaration.rectify.length === 0 ? {} : { rectify: async (context: RectifyContext) => rectifyPerson(context, system), confirmRectified: async (context: RectifyContext) => confirmRectified(context, system) }),
     ...(callback === undefined ? {} : { readCallback: (incoming) => readCallback(callback, incoming) }),
     ...(polled === undefined ? {} : { jobState: async (context, job) => jobState(context, system, polled, job) }),
     rehearse: async (context) => rehearse(context, system),

@@ -7,6 +7,9 @@ import { looseForm, tiedTo } from './identifier-forms.ts';
 import { idAt } from './json-path.ts';
 import { mainLookUps, readPages, recordId, type Page, type System } from './look-up.ts';
 
+/** For whom records are looked at. */
+type Asking = CallContext & Pick<EraseContext, 'identifier' | 'proven'>;
+
 /** What is seen of one record that may be somebody else's. */
 interface Candidate {
   /** Its digest: the same as long as it is the same record with the same identifiers. */
@@ -67,7 +70,7 @@ function differing(candidates: readonly Candidate[], before: Ties, isAsked: (kin
  * Which of these records may be somebody else's than the task's person: one that does not show what was asked for, one with an identifier that is not
  * proven to be the person's, and under a telephone number, which households share, records that differ in any identifier.
  */
-function surveyed(context: EraseContext, candidates: readonly Candidate[], before: Ties): Survey {
+function surveyed(context: Asking, candidates: readonly Candidate[], before: Ties): Survey {
   // That the task is about this identifier was decided already, by proof or by a person.
   const known = new Set([context.identifier, ...context.proven].map(keyOf));
   const unproven = candidates.filter(({ isUnmatched, ties }) => isUnmatched || ties.some((each) => !known.has(keyOf(each))));
@@ -76,7 +79,7 @@ function surveyed(context: EraseContext, candidates: readonly Candidate[], befor
 }
 
 /** Looks at every record that an erasure would reach, those that belong to others included, before anything is erased. Where nothing could tell, nothing is read. */
-export async function surveyRecords(context: EraseContext, system: System): Promise<Survey> {
+export async function surveyRecords(context: Asking, system: System): Promise<Survey> {
   const { locate } = system.declaration;
   const { identifier } = context;
   const candidates: Candidate[] = [];

@@ -168,7 +168,7 @@ export async function createConnections(deps: ConnectionsDeps, config: Readonly<
   };
 }
 
-const commonKeys = ['connector', 'after', 'action', 'concurrency', 'calls_per_second', 'timeout_seconds', 'window_hours'];
+const commonKeys = ['connector', 'after', 'action', 'concurrency', 'calls_per_second', 'timeout_seconds', 'window_hours', 'holds'];
 
 /**
  * Refuses what `createConnections` would refuse, without a database and without a call: for who checks a configuration before a start.
@@ -195,6 +195,13 @@ export async function checkAtStart(connections: Connections, log: Log): Promise<
   }
 }
 
+/** The settings of a connection that are its connector's, with secrets still by reference. Fails with `CONFIG_INVALID` where one is written out. */
+export function ownSettings(name: string, config: ConnectionConfig): Readonly<Record<string, unknown>> {
+  const own = Object.fromEntries(Object.entries(config).filter(([key]) => !commonKeys.includes(key)));
+  refuseWrittenSecrets(own, `/connections/${name}`);
+  return own;
+}
+
 /** Finds a connection's connector and parses what it wants. */
 function readConfig(deps: Pick<ConnectionsDeps, 'connectors' | 'secrets'>, name: string, config: ConnectionConfig): { readonly connector: Connector; readonly parsed: unknown; readonly capabilities: Capabilities } {
   const at = `/connections/${name}`;
@@ -202,8 +209,7 @@ function readConfig(deps: Pick<ConnectionsDeps, 'connectors' | 'secrets'>, name:
   if (connector === undefined) {
     throw new Failure('CONFIG_INVALID', `${at}/connector: there is no connector of that name; known: ${Object.keys(deps.connectors).join(', ')}`);
   }
-  const own = Object.fromEntries(Object.entries(config).filter(([key]) => !commonKeys.includes(key)));
-  refuseWrittenSecrets(own, at);
+  const own = ownSettings(name, config);
   const parsed = connector.config.safeParse(resolveSecrets(own, at, deps.secrets));
   if (!parsed.success) {
     throw new Failure('CONFIG_INVALID', parsed.error.issues.map((issue) => `${at}/${issue.path.map(String).join('/')}: ${issue.message}`).join('; '));
@@ -222,18 +228,23 @@ const secretHeader = /(?:^|[-_])(?:authorization|cookie|(?:api|access|auth|priva
 /** What only fills in a value, with or without a word in front such as `Bearer`. */
 const isReference = /^\$\{(?:env|file):[^}]+\}$/u;
 const isTemplate = /^(?:[A-Za-z]+ )?\{\{[^{}]+\}\}$/u;
+/** A URL with a password in it: `postgres://app:secret@db.example.com/app`. */
+const urlWithPassword = /^[a-z][a-z0-9+.-]*:\/\/[^/@\s]*:[^/@\s]+@/iu;
+/** Below these, names are those that a system gave: a call's body, a database's tables and columns. */
+const namesOfOthers: readonly string[] = ['body', 'subject', 'tables', 'rectify'];
 
 /**
- * Refuses secrets that are written out: the configuration is kept where many can read it. A call's body is left alone, since its fields have the names
- * that the system gave them: `{key: email}`.
+ * Refuses secrets that are written out: the configuration is kept where many can read it. A call's body and a database's tables are left alone, since
+ * their fields have the names that the system gave them: `{key: email}`.
  */
 function refuseWrittenSecrets(value: unknown, at: string, names: RegExp = secretName): void {
   if (typeof value !== 'object' || value === null) return;
   for (const [name, each] of Object.entries(value)) {
-    if (typeof each === 'string' && names.test(name) && !isReference.test(each) && !isTemplate.test(each)) {
+    const holdsSecret = (text: string): boolean => (names.test(name) && !isReference.test(text) && !isTemplate.test(text)) || urlWithPassword.test(text);
+    if (typeof each === 'string' && holdsSecret(each)) {
       throw new Failure('CONFIG_INVALID', `${at}/${name}: must be a reference, \${env:NAME} or \${file:/path}; secrets are not written into the configuration`);
     }
-    if (name === 'body') continue;
+    if (namesOfOthers.includes(name)) continue;
     refuseWrittenSecrets(each, `${at}/${name}`, name === 'headers' || name === 'query' ? secretHeader : secretName);
   }
 }

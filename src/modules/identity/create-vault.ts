@@ -9,7 +9,7 @@ import { Failure } from '../../platform/failure.ts';
 import { newId } from '../../platform/ids.ts';
 import * as store from './store.ts';
 import type { IdentityTables } from './tables.ts';
-import type { NewIdentifier, OpenVault, Vault, VaultIdentifier } from './vault.ts';
+import type { NewIdentifier, OpenVault, SealedCorrection, Vault, VaultIdentifier } from './vault.ts';
 
 /** What the vault needs. */
 export interface VaultDeps {
@@ -27,6 +27,7 @@ interface SealedValue {
 
 const keyContext = (requestId: RequestId): string => `request_key:${requestId}`;
 const identityContext = (requestId: RequestId, id: string): string => `subject_identity:${requestId}:${id}`;
+const correctionContext = (requestId: RequestId): string => `request_correction:${requestId}`;
 /** Kept apart from the vault's own contexts, so that no caller can name one of those. */
 const callerContext = (requestId: RequestId, context: string): string => `sealed:${requestId}:${context}`;
 
@@ -84,10 +85,11 @@ export function createVault(deps: VaultDeps): Vault {
       return { requestId, dataKey, wrapped: await deps.keyProvider.wrap(dataKey, keyContext(requestId)) };
     },
     seal: ({ dataKey, requestId }, plain, context) => seal(dataKey, plain, callerContext(requestId, context)),
-    create: async (tx, prepared, identifiers) => {
+    create: async (tx, prepared, identifiers, corrections = []) => {
       const { requestId, wrapped, dataKey } = prepared;
       await store.insertKey(tablesOf<IdentityTables>(tx), { request_id: requestId, master_key_id: wrapped.masterKeyId, wrapped: wrapped.bytes });
       await insert(tx, requestId, dataKey, identifiers);
+      if (corrections.length > 0) await store.insertCorrections(tablesOf<IdentityTables>(tx), requestId, seal(dataKey, Buffer.from(JSON.stringify(corrections), 'utf8'), correctionContext(requestId)));
     },
     unlock: async (requestId) => {
       const db = deps.database.read<IdentityTables>();
@@ -118,6 +120,10 @@ export function createVault(deps: VaultDeps): Vault {
         requestId,
         nonce,
         identifiers,
+        readCorrections: async () => {
+          const sealed = await store.findCorrections(db, requestId);
+          return sealed === undefined ? [] : (JSON.parse(open(dataKey, sealed, correctionContext(requestId)).toString('utf8')) as SealedCorrection[]);
+        },
         seal: (plain, context) => seal(dataKey, plain, callerContext(requestId, context)),
         open: (sealed, context) => open(dataKey, sealed, callerContext(requestId, context)),
         mac: (text) => macWith(nonce, text),
@@ -144,10 +150,10 @@ export function createVault(deps: VaultDeps): Vault {
         seen_in: row.seen_in,
         commitment: Buffer.from(row.commitment).toString('hex'),
       })),
-    findOpenRequests: async (identifiers) => {
+    findOpenRequests: async (identifiers, tx) => {
       const lookups = new Map(identifiers.map((each) => [store.lookupText(each), lookupOf(each)]));
       if (lookups.size === 0) return [];
-      return store.requestsGiven(deps.database.read<IdentityTables>(), [...lookups.values()]);
+      return store.requestsGiven(tx === undefined ? deps.database.read<IdentityTables>() : tablesOf<IdentityTables>(tx), [...lookups.values()]);
     },
     shred: async (tx, requestId, mapping) => {
       const trx = tablesOf<IdentityTables>(tx);

@@ -8,6 +8,6 @@ export { createMasterKeyRotation, isNewInstallation, keysRewrap, type MasterKeyR
 export { registerKeyRoutes } from './key-routes.ts';
 export { normalise, type NormalForm, type NormalFormOptions } from './domain/normal-forms.ts';
 export { createVaultWipe, vaultWipe } from './wipe-old-pages.ts';
-export type { CodeVerdict } from './domain/one-time-code.ts';
+export { codeOf, judgeCode, type CodeVerdict } from './domain/one-time-code.ts';
 export type { VerificationMethod } from './tables.ts';
-export type { DescribedIdentifier, NewIdentifier, OpenVault, PreparedVault, Vault, VaultIdentifier } from './vault.ts';
+export type { DescribedIdentifier, NewIdentifier, OpenVault, PreparedVault, SealedCorrection, Vault, VaultIdentifier } from './vault.ts';

@@ -83,6 +83,18 @@ export async function destroyVault(trx: Trx, requestId: RequestId, at: Date): Pr
     .where('wrapped', 'is not', null)
     .execute();
   await trx.deleteFrom('subject_identity').where('request_id', '=', requestId).execute();
+  await trx.deleteFrom('request_correction').where('request_id', '=', requestId).execute();
+}
+
+/** Stores what is to be put right, sealed. */
+export async function insertCorrections(trx: Trx, requestId: RequestId, sealed: Buffer): Promise<void> {
+  await trx.insertInto('request_correction').values({ request_id: requestId, sealed }).execute();
+}
+
+/** What is to be put right, sealed. */
+export async function findCorrections(db: Kysely<IdentityTables>, requestId: RequestId): Promise<Buffer | undefined> {
+  const row = await db.selectFrom('request_correction').select('sealed').where('request_id', '=', requestId).executeTakeFirst();
+  return row === undefined ? undefined : Buffer.from(row.sealed);
 }
 
 /** Stores an identifier, or merges `seen_in` into the one that is there; answers the stored row. */

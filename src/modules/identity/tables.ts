@@ -23,6 +23,7 @@ export interface IdentityTables {
     seen_in: string[];
     found_at: Date;
   };
+  request_correction: { request_id: RequestId; sealed: Buffer };
   verification: {
     request_id: RequestId;
     source: string;

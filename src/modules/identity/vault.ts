@@ -2,6 +2,13 @@ import type { IdentifierId, RequestId } from '../../contract/ids.ts';
 import type { Identifier } from '../../contract/identifiers.ts';
 import type { Tx } from '../../platform/db/database.ts';
 
+/** Something of a person that is to be put right, by the name that the controller's systems agree on. Lives in memory only, and sealed in the vault. */
+export interface SealedCorrection {
+  readonly field: string;
+  readonly from?: string;
+  readonly to: string;
+}
+
 /** An identifier about to enter the vault. */
 export interface NewIdentifier extends Identifier {
   /** `given`, `mapping`, or `connection:<name>`. */
@@ -43,6 +50,8 @@ export interface OpenVault {
   readonly nonce: Buffer;
   /** In the order in which they were found. */
   readonly identifiers: readonly VaultIdentifier[];
+  /** Reads what is to be put right; none where the request asks for something else. */
+  readonly readCorrections: () => Promise<readonly SealedCorrection[]>;
   /** Seals something else of the person (a cursor, a collected object) under the request's data key, bound to `context`. */
   readonly seal: (plain: Buffer, context: string) => Buffer;
   readonly open: (sealed: Uint8Array, context: string) => Buffer;
@@ -63,7 +72,7 @@ export interface Vault {
   /** Seals something else of a person whose request is being opened, as `OpenVault.seal` does later. */
   readonly seal: (prepared: PreparedVault, plain: Buffer, context: string) => Buffer;
   /** Stores the key and the first identifiers, in the transaction that stores the request. */
-  readonly create: (tx: Tx, prepared: PreparedVault, identifiers: readonly NewIdentifier[]) => Promise<void>;
+  readonly create: (tx: Tx, prepared: PreparedVault, identifiers: readonly NewIdentifier[], corrections?: readonly SealedCorrection[]) => Promise<void>;
   /** Opens a request's vault. `KEY_DESTROYED` after shredding, `KEY_UNAVAILABLE` when the master key is another. */
   readonly unlock: (requestId: RequestId) => Promise<OpenVault>;
   /** Adds what is new and merges `seenIn` of what is known; answers the ids of the new ones. Idempotent. */
@@ -72,9 +81,9 @@ export interface Vault {
   readonly describe: (requestId: RequestId, tx?: Tx) => Promise<readonly DescribedIdentifier[]>;
   /**
    * Requests not shredded yet whose given identifiers include all of these, oldest first, at most 1,000. What has ended and still has its
-   * vault (the grace period) is among them: the requests module, which knows the states, drops it.
+   * vault (the grace period) is among them: the requests module, which knows the states, drops it. Inside a transaction, what that transaction sees.
    */
-  readonly findOpenRequests: (identifiers: readonly Identifier[]) => Promise<readonly RequestId[]>;
+  readonly findOpenRequests: (identifiers: readonly Identifier[], tx?: Tx) => Promise<readonly RequestId[]>;
   /** Destroys the data key and deletes the identifiers and the imported mapping rows of the person. Idempotent. */
   readonly shred: (tx: Tx, requestId: RequestId, mapping: readonly string[]) => Promise<void>;
 }

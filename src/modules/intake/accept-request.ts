@@ -70,7 +70,7 @@ export function createAcceptRequest(deps: AcceptRequestDeps): AcceptRequest {
     const message = { source, messageId: mac(`message:${source}:${id}`) };
     const messageHash = mac(`payload:${body.toString('base64')}`);
     if (parsed.requestId === undefined) return { message, messageHash, request: message, requestHash: messageHash };
-    const asked = [parsed.right, parsed.jurisdiction, parsed.identifiers.map((each) => [each.kind, each.value])];
+    const asked = [parsed.right, parsed.jurisdiction, parsed.identifiers.map((each) => [each.kind, each.value]), parsed.corrections];
     return { message, messageHash, request: { source, messageId: mac(`request:${source}:${parsed.requestId}`) }, requestHash: mac(`asked:${JSON.stringify(asked)}`) };
   };
 
@@ -86,6 +86,8 @@ export function createAcceptRequest(deps: AcceptRequestDeps): AcceptRequest {
         identifiers: parsed.identifiers,
         verification: parsed.verification,
         ...(parsed.proof === undefined ? {} : { proof: parsed.proof }),
+        corrections: parsed.corrections,
+        language: parsed.language,
       },
       prepared,
     );
@@ -126,7 +128,7 @@ export function createAcceptRequest(deps: AcceptRequestDeps): AcceptRequest {
     const ownKey = { source: message.source, messageId: mac(`message:${message.source}:${message.id}`) };
     const before = await findMessage(db, ownKey);
     if (before !== undefined) return repeat(before, mac(`payload:${message.body.toString('base64')}`));
-    const parsed = readBody(parseJson(message.body), { defaultCountry: deps.defaultCountry, verify: message.verify });
+    const parsed = readBody(parseJson(message.body), { defaultCountry: deps.defaultCountry, verify: message.verify, right: message.right });
     const known = knownBy(message, parsed);
     const opened = parsed.requestId === undefined ? undefined : await findMessage(db, known.request);
     if (opened !== undefined) return answerAgain(parsed, known, opened);

@@ -9,3 +9,5 @@ export { createProofService, type ProofQuestion, type ProofService } from './pro
 export { checkVerifyConfig } from './check-verify-config.ts';
 export { readBody, type BodyOptions, type ParsedBody } from './domain/bodies.ts';
 export { acceptedAnswerSchema, type AcceptedAnswer } from './answers.ts';
+export { createGdprRequests, gdprKeys } from './gdpr-request.ts';
+export { registerGdprRoutes } from './gdpr-routes.ts';

@@ -2,10 +2,13 @@ import type { RequestId } from '../../contract/ids.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Database, Tx } from '../../platform/db/database.ts';
 import type { CodeToSend, OpenVault, Vault } from '../identity/index.ts';
-import { closedMessage, closedText, verificationCodeMessage, verificationCodeText, type Sender } from './domain/templates.ts';
+import { isMaskedAddress } from './domain/masked-address.ts';
+import type { NoticeCatalogue } from './domain/notice-catalogue.ts';
+import { closedMessage, closedText, codeMessage, codeText, readyMessage, requestMessage, type RequestNotice, type Writing } from './domain/person-notices.ts';
+import type { Sender } from './domain/templates.ts';
 import type { Mailer, MailResult } from './mailer.ts';
-import type { ClosureFacts, MessageText, NotificationError } from './notification.ts';
-import { codeNumber } from './notify.ts';
+import type { ClosureFacts, ExportFacts, MessageText, NotificationError, RequestFacts, ToldOf } from './notification.ts';
+import { codeNumber, isOfExport } from './notify.ts';
 import type { NotificationRow } from './store.ts';
 import type { Texter } from './texter.ts';
 
@@ -22,8 +25,15 @@ export interface ComposeForSubjectDeps {
   readonly codeMinutes: number;
   /** The n-th code of a request at the moment of sending; undefined when it is not to be sent any more. */
   readonly codeToSend: (tx: Tx, requestId: RequestId, number: number) => Promise<CodeToSend | undefined>;
-  /** A request's reference, for people. */
-  readonly referenceOf: (requestId: RequestId) => Promise<string>;
+  /** The same for the codes that a package is handed out for. */
+  readonly exportCodeToSend: (tx: Tx, requestId: RequestId, number: number) => Promise<CodeToSend | undefined>;
+  readonly notices: NoticeCatalogue;
+  /** The language that the request named, if it did. */
+  readonly languageOf: (requestId: RequestId) => Promise<string | undefined>;
+  /** Fails with `CONFLICT` when what is to be told of is not there. */
+  readonly describeRequest: (requestId: RequestId, about: ToldOf) => Promise<RequestFacts>;
+  /** Where the package that an occasion names can be fetched; undefined when it cannot be any more. */
+  readonly describeExport: (requestId: RequestId, occasion: string) => Promise<ExportFacts | undefined>;
   /** Fails with `CONFLICT` when the request is not closed. */
   readonly describeClosure: (requestId: RequestId) => Promise<ClosureFacts>;
 }
@@ -36,9 +46,22 @@ export type ComposedForSubject =
 /** As long as mail servers keep trying (RFC 5321, section 4.5.4.1: 4 to 5 days) and a weekend. */
 const giveUpMs = 7 * 86_400_000;
 
-/** What the person gave and is proven: what a system knows beside it, or was merely said, may lead to somebody else. */
-const provenOf = (vault: OpenVault, kind: 'email' | 'phone'): string | undefined =>
-  vault.identifiers.find((each) => each.kind === kind && each.foundBy === 'given' && each.confidence >= 1)?.value;
+/**
+ * Where an address may come from: the person gave it, or it is that of the account they were signed in to, sealed in the vault when the request came in. What a
+ * system knows beside it, or was merely said, may lead to somebody else.
+ */
+const origins: readonly string[] = ['given', 'account'];
+
+/** The person's proven address or number; one that an erasure put in the place of theirs only where there is no other, so that it can be refused by name. */
+function provenOf(vault: OpenVault, kind: 'email' | 'phone'): string | undefined {
+  const proven = vault.identifiers.filter((each) => each.kind === kind && origins.includes(each.foundBy) && each.confidence >= 1).map((each) => each.value);
+  return proven.find((each) => !isMaskedAddress(each)) ?? proven[0];
+}
+
+/** What of a request each of its notices tells. */
+const toldBy: Readonly<Record<RequestNotice, ToldOf>> = { receipt: 'request', verified: 'request', extended: 'extension', refused: 'refusal', appeal_decided: 'appeal' };
+
+const isRequestNotice = (template: string): template is RequestNotice => Object.hasOwn(toldBy, template);
 
 /**
  * Makes the function that composes what is said to the person: by e-mail, or to the telephone where that is what is proven.
@@ -49,32 +72,46 @@ export function createComposeForSubject(deps: ComposeForSubjectDeps): (row: Noti
     const { mailer } = deps;
     if (mailer === undefined) return { skip: 'MAIL_NOT_CONFIGURED' };
     if (to === undefined) return { skip: 'NO_ADDRESS' };
+    if (isMaskedAddress(to)) return { skip: 'MASKED_ADDRESS' };
     return { hand: () => mailer.send(to, `<${row.id}@${mailer.domain}>`, message(to)), refused: 'MAIL_REFUSED', failed: 'MAIL_FAILED' };
   };
   const byText = (hand: (() => Promise<MailResult>) | undefined): ComposedForSubject =>
     hand === undefined ? { skip: 'SMS_NOT_CONFIGURED' } : { hand, refused: 'SMS_REFUSED', failed: 'SMS_FAILED' };
 
-  const composeCode = async (row: NotificationRow, requestId: RequestId, vault: OpenVault): Promise<ComposedForSubject> => {
-    const reference = await deps.referenceOf(requestId);
-    const given = await deps.database.transaction((tx) => deps.codeToSend(tx, requestId, codeNumber(row.occasion)));
+  const composeCode = async (row: NotificationRow, requestId: RequestId, vault: OpenVault, writing: Writing): Promise<ComposedForSubject> => {
+    const { reference, right } = await deps.describeRequest(requestId, 'request');
+    const toSend = isOfExport(row.occasion) ? deps.exportCodeToSend : deps.codeToSend;
+    const given = await deps.database.transaction((tx) => toSend(tx, requestId, codeNumber(row.occasion)));
     if (given === undefined) return { skip: 'SUPERSEDED' };
     const { to: kind, code } = given;
     const to = provenOf(vault, kind);
-    if (kind === 'email' && code !== undefined) return byMail(row, to, () => verificationCodeMessage(deps.sender, reference, code, deps.codeMinutes));
+    if (kind === 'email' && code !== undefined) return byMail(row, to, () => codeMessage(writing, isOfExport(row.occasion) ? 'export_code' : 'code', { reference, right, code, minutes: deps.codeMinutes }));
     if (to === undefined) return { skip: 'NO_ADDRESS' };
     const { sendText, codes } = deps.texter ?? {};
     if (code === undefined) return byText(codes && (() => codes.send(to)));
-    return byText(sendText && (() => sendText(to, verificationCodeText(deps.sender, reference, code, deps.codeMinutes))));
+    return byText(sendText && (() => sendText(to, codeText(writing, { reference, right, code, minutes: deps.codeMinutes }))));
   };
 
   return async (row, requestId) => {
     if (deps.clock.now() - row.created_at.getTime() > giveUpMs) return { skip: 'GAVE_UP' };
     const vault = await deps.vault.unlock(requestId);
-    if (row.template !== 'closed') return composeCode(row, requestId, vault);
-    const facts = await deps.describeClosure(requestId);
+    const writing: Writing = { sender: deps.sender, texts: deps.notices.textsFor(await deps.languageOf(requestId)) };
+    const { template } = row;
     const [email, phone] = [provenOf(vault, 'email'), provenOf(vault, 'phone')];
+    if (template === 'verification_code') return composeCode(row, requestId, vault, writing);
+    if (isRequestNotice(template)) {
+      const about = await deps.describeRequest(requestId, toldBy[template]);
+      return byMail(row, email, () => requestMessage(writing, template, about));
+    }
+    if (template === 'ready') {
+      const fetched = await deps.describeExport(requestId, row.occasion);
+      if (fetched === undefined) return { skip: 'SUPERSEDED' };
+      const { reference, right } = await deps.describeRequest(requestId, 'request');
+      return byMail(row, email, () => readyMessage(writing, { ...fetched, reference, right }));
+    }
+    const facts = await deps.describeClosure(requestId);
     const sendText = deps.texter?.sendText;
-    if (email === undefined && phone !== undefined && sendText !== undefined) return byText(() => sendText(phone, closedText(deps.sender, facts)));
-    return byMail(row, email, (address) => closedMessage(deps.sender, facts, { nonce: vault.nonce, email: address }));
+    if (email === undefined && phone !== undefined && sendText !== undefined) return byText(() => sendText(phone, closedText(writing, facts)));
+    return byMail(row, email, (address) => closedMessage(writing, facts, { nonce: vault.nonce, email: address }));
   };
 }

@@ -42,6 +42,7 @@ export function createMailer(options: { readonly smtpUrl: Secret; readonly from:
           to: { name: '', address: to },
           subject: message.subject,
           text: message.text,
+          ...(message.html === undefined ? {} : { html: message.html }),
           messageId,
           // RFC 3834: nobody's holiday notice should answer.
           headers: { 'Auto-Submitted': 'auto-generated' },

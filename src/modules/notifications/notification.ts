@@ -1,8 +1,22 @@
 import type { RequestId } from '../../contract/ids.ts';
-import type { Confirmation, Outcome, Residue, Verdict } from '../../contract/outcomes.ts';
+import type { Confirmation, Outcome, Residue, Right, Verdict } from '../../contract/outcomes.ts';
 
 /** What can be said. */
-export type NotificationTemplate = 'verification_code' | 'closed' | 'dpo_manual_task' | 'dpo_deadline' | 'dpo_contradicted' | 'dpo_audit_alert';
+export type NotificationTemplate =
+  | 'receipt'
+  | 'verification_code'
+  | 'verified'
+  | 'extended'
+  | 'refused'
+  | 'ready'
+  | 'closed'
+  | 'appeal_decided'
+  | 'dpo_manual_task'
+  | 'dpo_deadline'
+  | 'dpo_clock'
+  | 'dpo_erasure'
+  | 'dpo_contradicted'
+  | 'dpo_audit_alert';
 /** Where the data protection officer is reached beside e-mail: a signed webhook, a chat's incoming webhook. */
 export type OfficerHook = 'dpo_webhook' | 'dpo_chat';
 /** Who it is said to: the person, or the data protection officer. */
@@ -23,6 +37,8 @@ export interface NewNotification {
 export type NotificationError =
   /** The person gave no address or number that was proven, or no data protection officer is configured. */
   | 'NO_ADDRESS'
+  /** The only address is one that an erasure puts in the place of a person's: it is nobody's. */
+  | 'MASKED_ADDRESS'
   | 'MAIL_NOT_CONFIGURED'
   | 'SMS_NOT_CONFIGURED'
   /** What it would say is no longer so: another code was sent, the task was settled, the request was opened again. */
@@ -47,6 +63,7 @@ export type NotificationError =
 /** What a person is told when their request is closed. */
 export interface ClosureFacts {
   readonly reference: string;
+  readonly right: Right;
   readonly verdict: Verdict;
   /** ISO 8601. */
   readonly closedAt: string;
@@ -61,6 +78,32 @@ export interface ClosureFacts {
   readonly certificate: Buffer | undefined;
 }
 
+/** What a person is told of their request itself: codes and dates. */
+export interface RequestFacts {
+  readonly reference: string;
+  readonly right: Right;
+  /** The law's name, for people. */
+  readonly law: string;
+  /** ISO 8601; days are said in `timeZone`, the law's. */
+  readonly receivedAt: string;
+  readonly dueAt: string;
+  readonly timeZone: string;
+  /** Why it takes longer, is refused, or an appeal was denied. */
+  readonly reasonCode: string | undefined;
+  readonly decision: 'granted' | 'denied' | undefined;
+  /** Whether the law gives an appeal to the controller. */
+  readonly mayAppeal: boolean;
+}
+
+/** What of a request a notice tells. */
+export type ToldOf = 'request' | 'extension' | 'refusal' | 'appeal';
+
+/** Where the copy of a person's data can be fetched, and until when (ISO 8601). */
+export interface ExportFacts {
+  readonly url: string;
+  readonly expiresAt: string;
+}
+
 /** What the data protection officer is told of something that waits for them: ids and codes. */
 export interface ManualTaskFacts {
   readonly reference: string;
@@ -73,5 +116,7 @@ export interface ManualTaskFacts {
 export interface MessageText {
   readonly subject: string;
   readonly text: string;
+  /** The same for who reads HTML: nothing in it is fetched. */
+  readonly html?: string;
   readonly attachments?: readonly { readonly filename: string; readonly content: Buffer; readonly contentType: string }[];
 }

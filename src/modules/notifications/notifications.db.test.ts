@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { databaseKinds, useDatabase } from '../../../test/support/databases.ts';
 import type { AuditEntry } from '../../contract/audit-entry.ts';
 import { formatId, type RequestId } from '../../contract/ids.ts';
+import { documentSchema } from '../../platform/config/document.ts';
 import { createLocalKeyProvider } from '../../platform/crypto/key-provider.ts';
 import { loadSystemKeys } from '../../platform/crypto/system-keys.ts';
 import type { Database } from '../../platform/db/database.ts';
@@ -14,8 +15,9 @@ import { systemRandom } from '../../platform/random.ts';
 import { Secret } from '../../platform/secret.ts';
 import { startMailInbox, type MailInbox, type MailMessage } from '../../sandbox/mail/index.ts';
 import { createVault, type NewIdentifier, type Vault } from '../identity/index.ts';
+import { createNoticeCatalogue } from './domain/notice-catalogue.ts';
 import { createMailer } from './mailer.ts';
-import type { ClosureFacts, ManualTaskFacts, NewNotification } from './notification.ts';
+import type { ClosureFacts, ExportFacts, ManualTaskFacts, NewNotification, RequestFacts } from './notification.ts';
 import { createNotify, type Notify } from './notify.ts';
 import { createNotificationSender, type NotificationSender, type SendNotificationDeps } from './send-notification.ts';
 import type { NotificationTables } from './tables.ts';
@@ -36,6 +38,7 @@ let manualTask: ManualTaskFacts | undefined;
 
 const closure: ClosureFacts = {
   reference: 'Q-7K3M-9D2F',
+  right: 'erasure',
   verdict: 'fulfilled_with_retention',
   closedAt: '2026-11-21T10:00:00.000Z',
   tasks: [
@@ -45,6 +48,21 @@ const closure: ClosureFacts = {
     { system: 'stripe', outcome: 'failed', confirmation: undefined, residue: [{ what: 'charges', why: 'legal_obligation', count: 2, legal_basis: 'GDPR Art. 17(3)(b)', until: '2036-01-01T00:00:00Z' }] },
   ],
   certificate: Buffer.from('{"certificate":true}'),
+};
+
+const noticeConfig = documentSchema.parse({ version: 1, controller: { name: 'Shop', contact: 'privacy@shop.example' } }).notices;
+let language: string | undefined;
+let ready: ExportFacts | undefined;
+const told: RequestFacts = {
+  reference: 'Q-7K3M-9D2F',
+  right: 'erasure',
+  law: 'EU GDPR',
+  receivedAt: '2026-11-21T10:00:00.000Z',
+  dueAt: '2026-12-21T22:59:59.000Z',
+  timeZone: 'Europe/Brussels',
+  reasonCode: undefined,
+  decision: undefined,
+  mayAppeal: false,
 };
 
 const ada: NewIdentifier = { kind: 'email', value: 'ada@example.com', foundBy: 'given', confidence: 1 };
@@ -104,7 +122,12 @@ describe.each(databaseKinds)('on the database of kind $kind', ({ kind }) => {
       texter: undefined,
       officerHooks: { send: async (hook, id, template) => ((hooked.push(`${hook} ${template} ${id}`), hookResult)) },
       codeToSend: async () => (code === undefined ? undefined : { to: 'email', code }),
+      exportCodeToSend: async () => (code === undefined ? undefined : { to: 'email', code: `9${code}` }),
       referenceOf: async () => 'Q-7K3M-9D2F',
+      notices: createNoticeCatalogue(noticeConfig),
+      languageOf: async () => language,
+      describeRequest: async (_id, about) => ({ ...told, ...(about === 'refusal' ? { reasonCode: 'process_excessive' } : about === 'extension' ? { reasonCode: 'complexity_of_process' } : {}), ...(about === 'appeal' ? { decision: 'denied' as const, reasonCode: 'legally_exempted' } : {}) }),
+      describeExport: async () => ready,
       describeClosure: async () => closure,
       describeManualTask: async () => manualTask,
     };
@@ -113,6 +136,8 @@ describe.each(databaseKinds)('on the database of kind $kind', ({ kind }) => {
   beforeEach(() => {
     entries.length = 0;
     code = '04711815';
+    language = undefined;
+    ready = undefined;
     manualTask = { reference: 'Q-7K3M-9D2F', reasonCode: 'STILL_PRESENT', system: 'stripe' };
   });
   afterAll(async () => {
@@ -160,7 +185,7 @@ describe.each(databaseKinds)('on the database of kind $kind', ({ kind }) => {
       const text = mail?.text.replaceAll('\r\n', '\n') ?? '';
       expect(text.match(/segment: erased, and seen to be gone/gu)).toHaveLength(1);
       expect(text).toContain('twilio: erased, by the word of the system, which cannot be read back');
-      expect(text).toContain('stripe: not erased: it failed\n');
+      expect(text).toContain('stripe: not done: it failed\n');
       expect(text).toContain('stays: 2 charges (legal obligation, GDPR Art. 17(3)(b); until 2036-01-01)');
       expect(text).toContain(nonce.toString('hex'));
       expect(mail?.raw).toContain('certificate-Q-7K3M-9D2F.json');
@@ -186,6 +211,77 @@ describe.each(databaseKinds)('on the database of kind $kind', ({ kind }) => {
       await sender.send(settled);
       expect(mailsTo('dpo@shop.example')).toHaveLength(2);
       expect(await row(settled)).toMatchObject({ sent_at: null, wake_at: null, error_code: 'SUPERSEDED' });
+    });
+  });
+
+  describe('a notice to the person', () => {
+    it('is text and HTML in one message, in the language of the request', async () => {
+      language = 'de';
+      const requestId = await newRequest([{ ...ada, value: 'sprache@example.com' }]);
+      await sender.send(await say({ requestId, template: 'receipt', recipient: 'subject', occasion: 'receipt' }));
+      const [mail] = mailsTo('sprache@example.com');
+      expect(mail?.raw).toMatch(/^Content-Type: multipart\/alternative/imu);
+      expect(mail?.raw).toMatch(/^Content-Type: text\/html/imu);
+      expect(mail?.subject).toBe('Shop: Ihr Datenschutzantrag Q-7K3M-9D2F ist eingegangen');
+      expect(mail?.text).toContain('bis zum 21. Dezember 2026 (EU GDPR)');
+      expect(await sender.acknowledgedAt(requestId)).toBe(now);
+    });
+
+    it('goes out for each step of a request, each with its own facts, and to nobody else', async () => {
+      const requestId = await newRequest([{ ...ada, value: 'steps@example.com' }]);
+      expect(await sender.acknowledgedAt(requestId)).toBeUndefined();
+      for (const template of ['verified', 'extended', 'refused', 'appeal_decided'] as const) await sender.send(await say({ requestId, template, recipient: 'subject', occasion: template }));
+      expect(mailsTo('steps@example.com').map((mail) => mail.text.replaceAll('\r\n', '\n').split('\n\n', 1)[0]?.replaceAll('\n', ' '))).toEqual([
+        expect.stringContaining('work on your request now'),
+        expect.stringContaining('it is complex'),
+        expect.stringContaining('because it is excessive'),
+        expect.stringContaining('stay with our decision, because a law obliges or allows us'),
+      ]);
+    });
+
+    it('that the data is ready has the link and its end, and is not sent once it cannot be fetched any more', async () => {
+      const requestId = await newRequest([{ ...ada, value: 'ready@example.com' }]);
+      ready = { url: 'https://privacy.shop.example/v1/exports/token', expiresAt: '2026-12-21T10:00:00.000Z' };
+      await sender.send(await say({ requestId, template: 'ready', recipient: 'subject', occasion: 'export-1' }));
+      const [mail] = mailsTo('ready@example.com');
+      expect(mail?.text).toContain('https://privacy.shop.example/v1/exports/token');
+      expect(mail?.text).toContain('December 21, 2026');
+      ready = undefined;
+      const revoked = await say({ requestId, template: 'ready', recipient: 'subject', occasion: 'export-2' });
+      await sender.send(revoked);
+      expect(await row(revoked)).toMatchObject({ error_code: 'SUPERSEDED', sent_at: null });
+    });
+
+    it('goes to the address of the account that was sealed before the row that held it was anonymised, also when the process died between the two', async () => {
+      const account: NewIdentifier = { ...ada, value: 'signed-in@example.com', foundBy: 'account' };
+      const requestId = await newRequest([{ kind: 'user_id', value: 'a1b2c3d4', foundBy: 'given', confidence: 1 }, account]);
+      const id = await say(closed(requestId));
+      const dying = createNotificationSender({ ...deps, describeClosure: async () => Promise.reject(new Error('killed')) });
+      await expect(dying.send(id)).rejects.toThrow('killed');
+      // Meanwhile the row reads otherwise, and a look-up after the restart finds what it reads now.
+      const masked: NewIdentifier = { ...ada, value: 'deleted-a1b2c3d4@example.com', foundBy: 'account' };
+      const opened = await vault.unlock(requestId);
+      await database.transaction((tx) => vault.add(tx, opened, [masked, { ...masked, value: 'deleted-2@example.com', foundBy: 'connection:app' }]));
+      await makeDue(id);
+      await sender.send(id);
+      expect(mailsTo('signed-in@example.com')).toHaveLength(1);
+      expect(mailsTo('deleted-a1b2c3d4@example.com')).toEqual([]);
+      expect(mailsTo('deleted-2@example.com')).toEqual([]);
+    });
+  });
+
+  describe('the officer', () => {
+    it('is told of every erasure that is closed, and of each legal date, with nothing of the person', async () => {
+      const requestId = await newRequest([{ ...ada, value: 'marked.erasure@example.com' }]);
+      const first = mailsTo('dpo@shop.example').length;
+      await sender.send(await say({ requestId, template: 'dpo_erasure', recipient: 'dpo', occasion: 'closed' }));
+      await sender.send(await say({ requestId, template: 'dpo_clock', recipient: 'dpo', occasion: 'deadline_passed:2026-12-21T22:59:59.000Z' }));
+      const [erasure, date] = mailsTo('dpo@shop.example').slice(first);
+      expect(erasure?.text).toContain('segment: erased, and seen to be gone');
+      expect(erasure?.text).toContain(formatId('request', requestId));
+      expect(date?.subject).toBe('Privacy request Q-7K3M-9D2F: deadline passed');
+      expect(date?.text).toContain('2026-12-21T22:59:59.000Z');
+      for (const mail of [erasure, date]) expect(mail?.raw).not.toContain('marked');
     });
   });
 
@@ -268,6 +364,7 @@ describe.each(databaseKinds)('on the database of kind $kind', ({ kind }) => {
 
     it.each<[string, readonly NewIdentifier[], Partial<SendNotificationDeps>, string]>([
       ['the person gave no address, though a system knew one', [{ kind: 'phone', value: '+12025550143', foundBy: 'given', confidence: 1 }, { ...ada, value: 'found@example.com', foundBy: 'connection:segment' }], {}, 'NO_ADDRESS'],
+      ['the only address is one that an erasure left', [{ ...ada, value: 'deleted-a1b2c3d4@example.com' }], {}, 'MASKED_ADDRESS'],
       ['no mail server is configured', [{ ...ada, value: 'found@example.com' }], { mailer: undefined }, 'MAIL_NOT_CONFIGURED'],
       ['the server refused the address for good', [{ ...ada, value: 'found@example.com' }], { mailer: { domain: 'shop.example', send: async () => 'refused' } }, 'MAIL_REFUSED'],
     ])('because %s ends with a code and an entry', async (_what, identifiers, change, reason) => {
@@ -278,6 +375,7 @@ describe.each(databaseKinds)('on the database of kind $kind', ({ kind }) => {
       expect(entries).toMatchObject([{ type: 'notification.skipped', reason_code: reason, request_id: formatId('request', requestId) }]);
       expect(await sender.subjectWaits(requestId)).toBe(false);
       expect(mailsTo('found@example.com')).toEqual([]);
+      expect(mailsTo('deleted-a1b2c3d4@example.com')).toEqual([]);
     });
 
     it('to the officer, whose address is refused, is tried until the configuration is mended', async () => {

@@ -33,5 +33,11 @@ export function createNotify(deps: NotifyDeps): Notify {
 /** The occasion of the n-th code of a request. */
 export const codeOccasion = (number: number): string => `code-${number}`;
 
+/** The occasion of the n-th code that a request's package is handed out for. */
+export const exportCodeOccasion = (number: number): string => `export-${codeOccasion(number)}`;
+
+/** Whether a code's occasion is about a package. */
+export const isOfExport = (occasion: string): boolean => occasion.startsWith('export-');
+
 /** The number of the code that an occasion is about. */
-export const codeNumber = (occasion: string): number => Number(occasion.replace(/^code-/u, ''));
+export const codeNumber = (occasion: string): number => Number(occasion.replace(/^(?:export-)?code-/u, ''));

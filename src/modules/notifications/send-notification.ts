@@ -8,11 +8,13 @@ import type { Jobs } from '../../platform/jobs/jobs.ts';
 import type { Random } from '../../platform/random.ts';
 import type { CodeToSend, Vault } from '../identity/index.ts';
 import { createComposeForSubject, type ComposedForSubject } from './compose-for-subject.ts';
-import { auditAlertMessage, contradictedMessage, deadlineMessage, manualTaskMessage, type Sender } from './domain/templates.ts';
+import type { NoticeCatalogue } from './domain/notice-catalogue.ts';
+import { erasureMessage } from './domain/person-notices.ts';
+import { auditAlertMessage, clockMessage, contradictedMessage, deadlineMessage, manualTaskMessage, type Sender } from './domain/templates.ts';
 import { notificationSend } from './jobs.ts';
 import type { Mailer, MailResult } from './mailer.ts';
-import type { ClosureFacts, ManualTaskFacts, MessageText, NotificationError } from './notification.ts';
-import { claimNotification, dueNotifications, freeClaims, markRetry, markSent, markSkipped, subjectWaits, type NotificationRow } from './store.ts';
+import type { ClosureFacts, ExportFacts, ManualTaskFacts, MessageText, NotificationError, RequestFacts, ToldOf } from './notification.ts';
+import { claimNotification, dueNotifications, freeClaims, markRetry, markSent, markSkipped, subjectTold, subjectWaits, type NotificationRow } from './store.ts';
 import type { OfficerHooks } from './officer-hooks.ts';
 import type { NotificationTables } from './tables.ts';
 import type { Texter } from './texter.ts';
@@ -36,6 +38,15 @@ export interface SendNotificationDeps {
   readonly codeMinutes: number;
   /** The n-th code of a request at the moment of sending; undefined when it is not to be sent any more. */
   readonly codeToSend: (tx: Tx, requestId: RequestId, number: number) => Promise<CodeToSend | undefined>;
+  /** The same for the codes that a package is handed out for. */
+  readonly exportCodeToSend: (tx: Tx, requestId: RequestId, number: number) => Promise<CodeToSend | undefined>;
+  readonly notices: NoticeCatalogue;
+  /** The language that the request named, if it did. */
+  readonly languageOf: (requestId: RequestId) => Promise<string | undefined>;
+  /** Fails with `CONFLICT` when what is to be told of is not there. */
+  readonly describeRequest: (requestId: RequestId, about: ToldOf) => Promise<RequestFacts>;
+  /** Where the package that an occasion names can be fetched; undefined when it cannot be any more. */
+  readonly describeExport: (requestId: RequestId, occasion: string) => Promise<ExportFacts | undefined>;
   /** A request's reference, for people. */
   readonly referenceOf: (requestId: RequestId) => Promise<string>;
   /** Fails with `CONFLICT` when the request is not closed. */
@@ -54,6 +65,8 @@ export interface NotificationSender {
   readonly recover: () => Promise<void>;
   /** Whether anything is still to be said to the person: the data key must outlive it. At most a week, then sending is given up. */
   readonly subjectWaits: (requestId: RequestId) => Promise<boolean>;
+  /** When the person was first written to, in milliseconds since the epoch; undefined until then. */
+  readonly acknowledgedAt: (requestId: RequestId) => Promise<number | undefined>;
 }
 
 /** Longer than the mailer's time-outs together, so that only a dead worker loses its claim. */
@@ -81,6 +94,11 @@ export function createNotificationSender(deps: SendNotificationDeps): Notificati
     if (row.template === 'dpo_audit_alert') return { message: auditAlertMessage(deps.sender, row.occasion) };
     const requestId = requestOf(row);
     const request = formatId('request', requestId);
+    if (row.template === 'dpo_clock') return { message: clockMessage(await deps.referenceOf(requestId), request, row.occasion) };
+    if (row.template === 'dpo_erasure') {
+      const facts = await deps.describeClosure(requestId);
+      return { message: erasureMessage({ sender: deps.sender, texts: deps.notices.textsFor(undefined) }, facts, request) };
+    }
     if (row.template === 'dpo_deadline') return { message: deadlineMessage(await deps.referenceOf(requestId), request, row.occasion) };
     if (row.template === 'dpo_contradicted') return { message: contradictedMessage(await deps.referenceOf(requestId), { request, task: formatId('task', row.occasion) }) };
     // A reminder's occasion has the day behind the id.
@@ -170,5 +188,6 @@ export function createNotificationSender(deps: SendNotificationDeps): Notificati
       }
     },
     subjectWaits: (requestId) => subjectWaits(deps.database.read<NotificationTables>(), requestId),
+    acknowledgedAt: (requestId) => subjectTold(deps.database.read<NotificationTables>(), requestId),
   };
 }

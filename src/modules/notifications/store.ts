@@ -98,6 +98,20 @@ export async function subjectWaits(db: Db, requestId: RequestId): Promise<boolea
   return row !== undefined;
 }
 
+/** When the person of this request was first written to, in milliseconds since the epoch. */
+export async function subjectTold(db: Db, requestId: RequestId): Promise<number | undefined> {
+  const row = await db
+    .selectFrom('notification')
+    .select('sent_at')
+    .where('request_id', '=', requestId)
+    .where('recipient', '=', 'subject')
+    .where('sent_at', 'is not', null)
+    .orderBy('sent_at')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.sent_at?.getTime();
+}
+
 /** Makes every notification that somebody holds due at once: for a server that is alone on its database and starts after a crash. */
 export async function freeClaims(db: Db): Promise<void> {
   await db.updateTable('notification').set({ wake_at: after(0) }).where('wake_at', 'is not', null).execute();

@@ -1,4 +1,5 @@
 import type { RequestId } from '../../contract/ids.ts';
+import { copyRights } from '../../contract/outcomes.ts';
 import { backoffMs } from '../../platform/backoff.ts';
 import { isoTime } from '../../platform/clock.ts';
 import { tablesOf } from '../../platform/db/database.ts';
@@ -214,7 +215,7 @@ async function followTasks(deps: OrchestrationDeps, request: RequestCore): Promi
     const tasks = await tasksOf(trx, request.id);
     if (current.planned_at === null) return resumeResolution(deps, tx, current, now);
     await settleRequestTasks(deps, tx, request.id, 'approved');
-    const isWorking = (task: TaskRow | undefined): boolean => task?.status === 'erasing' || task?.status === 'confirming';
+    const isWorking = (task: TaskRow | undefined): boolean => task?.status === 'running' || task?.status === 'confirming';
     const byId = new Map(tasks.map((task) => [task.id, task]));
     const isFree = (task: TaskRow): boolean => task.after.flatMap((id) => byId.get(id) ?? []).every((before) => letsBegin(task, before));
     for (const task of tasks) {
@@ -235,8 +236,33 @@ async function followTasks(deps: OrchestrationDeps, request: RequestCore): Promi
     }
     return 'open' as const;
   });
-  if (state === 'settled') await closeRequest(deps, request);
+  if (state === 'settled' && (await hasItsPackage(deps, request))) await closeRequest(deps, request);
   if (state === 'open') await warnOfDeadline(deps, request);
+}
+
+/** Whether a request needs no package, or has it. One that cannot be made goes to a person, whose retry has it made again. */
+async function hasItsPackage(deps: OrchestrationDeps, request: RequestCore): Promise<boolean> {
+  if (!copyRights.includes(request.request_right)) return true;
+  return deps.database.transaction(async (tx) => {
+    const trx = tablesOf<OrchestrationTables>(tx);
+    const current = await lockRequest(tablesOf<RequestTables>(tx), request.id);
+    if (current === undefined || !executingStatuses.includes(current.status)) return false;
+    const tasks = await tasksOf(trx, request.id);
+    if (!tasks.every((task) => task.status === 'settled')) return false;
+    // Nothing to give: then that is what the person is told.
+    if (!tasks.some((task) => task.outcome === 'exported')) return true;
+    const { state, at } = await deps.exports.stateOf(tx, request.id);
+    if (state === 'ready') return true;
+    const asked = await trx.selectFrom('manual_task').select('settled_at').where('request_id', '=', request.id).where('task_id', 'is', null).where('opened_at', '>=', at).executeTakeFirst();
+    const isGivenUp = state === 'failed' && (asked === undefined || asked.settled_at === null);
+    if (!isGivenUp) await deps.exports.make(tx, request.id);
+    else if (asked === undefined) await openManualTask(deps, tx, { requestId: request.id, taskId: null, code: 'EXPORT_FAILED' });
+    const to = isGivenUp ? 'escalated' : 'confirming';
+    const now = deps.clock.now();
+    if (to === current.status) await wakeRequest(tx, request.id, now + openLookMs);
+    else await moveRequest(tx, deps, current, { to, at: now, ...(isGivenUp ? { type: 'request.escalated', entry: { error_code: 'EXPORT_FAILED' } } : {}), change: { wake_at: new Date(now + openLookMs) } });
+    return false;
+  });
 }
 
 /** A request that was escalated before it had a plan goes back to resolution once its manual task is settled. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { ConfirmResult, EraseResult } from '../../connector-kit/index.ts';
-import { checkConfirmResult, checkEraseResult } from './check-result.ts';
+import { checkConfirmResult, checkActResult } from './check-result.ts';
 
 const done = { state: 'done', outcome: 'erased', counts: { customers: 1 }, residue: [] } as const;
 const refusal = (check: () => unknown): unknown => {
@@ -19,15 +19,15 @@ describe('what a connector reports', () => {
     { state: 'wait', cursor: null, afterMs: 0, reason: 'vendor_job' },
     { state: 'operator', code: 'NOTHING_MATCHED', detail: '', counts: {}, residue: [] },
   ])('of an erasure is taken as it is: %j', (result) => {
-    expect(checkEraseResult('erase', result)).toBe(result);
+    expect(checkActResult('erase', result)).toBe(result);
   });
 
   test('of a refresh is that it was refreshed, or that there was nothing to, and of an erasure never that', () => {
     const refreshed = { ...done, outcome: 'refreshed', counts: {} } as const;
-    expect(checkEraseResult('refresh', refreshed)).toBe(refreshed);
-    expect(checkEraseResult('refresh', { ...refreshed, outcome: 'nothing_matched' })).toMatchObject({ outcome: 'nothing_matched' });
-    expect(refusal(() => checkEraseResult('refresh', done))).toMatchObject({ code: 'INTERNAL' });
-    expect(refusal(() => checkEraseResult('erase', refreshed))).toMatchObject({ code: 'INTERNAL' });
+    expect(checkActResult('refresh', refreshed)).toBe(refreshed);
+    expect(checkActResult('refresh', { ...refreshed, outcome: 'nothing_matched' })).toMatchObject({ outcome: 'nothing_matched' });
+    expect(refusal(() => checkActResult('refresh', done))).toMatchObject({ code: 'INTERNAL' });
+    expect(refusal(() => checkActResult('erase', refreshed))).toMatchObject({ code: 'INTERNAL' });
   });
 
   test.each<ConfirmResult>([{ state: 'absent' }, { state: 'attested' }, { state: 'later', afterMs: 5 }, { state: 'present', found: [{ kind: 'email', value: 'ada@example.com' }] }])(
@@ -45,7 +45,7 @@ describe('what a connector reports', () => {
     ['a code that does not exist', { state: 'operator', code: 'ODD', detail: '', counts: {}, residue: [] }, '/code'],
     ['nothing', undefined, '/'],
   ])('of an erasure is refused with its place where it is %s', (_what, result, place) => {
-    expect(refusal(() => checkEraseResult('erase', result as unknown as EraseResult))).toMatchObject({ code: 'INTERNAL', detail: expect.stringContaining(place) as string });
+    expect(refusal(() => checkActResult('erase', result as unknown as EraseResult))).toMatchObject({ code: 'INTERNAL', detail: expect.stringContaining(place) as string });
   });
 
   test.each([

@@ -27,7 +27,7 @@ const skewMs = 10_000;
 /** A step that was taken: what it is of, and the epoch that fences it. */
 export interface ClaimedStep {
   readonly task: TaskRow;
-  readonly step: 'erase' | 'confirm';
+  readonly step: 'act' | 'confirm';
   readonly epoch: number;
   readonly number: number;
   readonly request: RequestCore;
@@ -69,7 +69,7 @@ export async function claimStep(deps: OrchestrationDeps, taskId: TaskId): Promis
       return undefined;
     }
     // One that a person tries again waits for nothing but the look-up of its own system, which it would take the ground from.
-    if (task.status === 'erasing' && task.dispatched_at === null && (await isBeingSearched(trx, task))) {
+    if (task.status === 'running' && task.dispatched_at === null && (await isBeingSearched(trx, task))) {
       await wake(deps, tx, task, searchLookMs, true);
       return undefined;
     }
@@ -88,10 +88,10 @@ export async function claimStep(deps: OrchestrationDeps, taskId: TaskId): Promis
       await wake(deps, tx, task, admission.retryAfterMs * (1 + deps.random.fraction()), true);
       return undefined;
     }
-    const step = task.status === 'confirming' ? 'confirm' : 'erase';
+    const step = task.status === 'confirming' ? 'confirm' : 'act';
     const windowEndsAt = new Date(now + connection.windowMs);
     const started = await startAttempt(trx, task, { step, now: new Date(now), leaseMs, wakeAt: new Date(now + leaseMs), windowEndsAt });
-    if (step === 'erase' && task.dispatched_at === null) {
+    if (step === 'act' && task.dispatched_at === null) {
       await deps.record(tx, {
         ...aboutTask(task, now),
         type: 'task.started',

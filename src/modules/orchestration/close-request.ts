@@ -1,4 +1,5 @@
 import { formatId, type TaskId } from '../../contract/ids.ts';
+import { copyRights, restrictingRights } from '../../contract/outcomes.ts';
 import { isoTime } from '../../platform/clock.ts';
 import { tablesOf, type Tx } from '../../platform/db/database.ts';
 import { isFailure } from '../../platform/failure.ts';
@@ -10,6 +11,7 @@ import { taskRun } from './jobs.ts';
 import { settleRequestTasks } from './manual-tasks.ts';
 import { aboutTask } from './about-task.ts';
 import { advanceSoon } from './advance-soon.ts';
+import { provenOf } from './resolve-request.ts';
 import { makeStatement } from './statement.ts';
 import { lockTask, noVendorJob, tasksOf, updateTask } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
@@ -35,7 +37,8 @@ export async function closeRequest(deps: OrchestrationDeps, request: RequestCore
       if (task.outcome === null) throw new Error('A settled task has no outcome');
       return { outcome: task.outcome, confirmation: task.confirmation, residue: task.residue };
     });
-    const verdict = requestVerdict(settled);
+    const { request_right: right } = current;
+    const verdict = restrictingRights.includes(right) ? 'fulfilled' : requestVerdict(settled);
     const now = deps.clock.now();
     await moveRequest(tx, deps, current, {
       to: 'closed',
@@ -44,11 +47,25 @@ export async function closeRequest(deps: OrchestrationDeps, request: RequestCore
       entry: { verdict, counts: { tasks: tasks.length } },
       change: { verdict, closed_at: new Date(now), wake_at: new Date(now), attempt: 0 },
     });
-    await suppress(deps, tx, current, vault.identifiers, now);
+    if (right === 'erasure') await suppress(deps, tx, current, vault.identifiers, now);
+    if (restrictingRights.includes(right)) await restrict(deps, tx, current, provenOf(vault), now);
     await deps.certificates.request(tx, request.id, makeStatement(current, tasks, verdict, new Date(now), { policy: deps.policy, connections: deps.connections.all }));
     await advanceSoon(deps, tx, request.id);
   });
   deps.boundary('request.closed');
+}
+
+/** Enters what is proven to be the person's into the register: what may be somebody else's must not keep that other one from anything. */
+async function restrict(deps: OrchestrationDeps, tx: Tx, request: RequestCore, identifiers: readonly VaultIdentifier[], now: number): Promise<void> {
+  await deps.restrictions.enter(tx, request.request_right, identifiers);
+  await deps.record(tx, {
+    type: 'restriction.entered',
+    at: isoTime(now),
+    actor: { role: 'system' },
+    request_id: outsideId(request.id),
+    right: request.request_right,
+    identifiers: identifiers.slice(0, 200).map(({ kind, commitment }) => ({ kind, commitment })),
+  });
 }
 
 async function suppress(deps: OrchestrationDeps, tx: Parameters<OrchestrationDeps['notify']>[0], request: RequestCore, identifiers: readonly VaultIdentifier[], now: number): Promise<void> {
@@ -83,7 +100,8 @@ export async function lookAfterEnded(deps: OrchestrationDeps, request: RequestCo
     return;
   }
   const endedAt = request.closed_at?.getTime() ?? now;
-  const graceEnds = endedAt + deps.policy.graceMs;
+  // What the person can still fetch needs the key.
+  const graceEnds = Math.max(endedAt + deps.policy.graceMs, (await deps.exports.expiresAt(request.id)) ?? 0);
   const nextRevisit = revisits.length === 0 ? undefined : Math.min(...revisits.map((each) => each.at));
   const wakeAt = nextRevisit === undefined ? graceEnds : Math.max(now, nextRevisit);
   const noticesPending = await deps.noticesWait(request.id);
@@ -143,7 +161,10 @@ async function certify(deps: OrchestrationDeps, request: RequestCore): Promise<'
     const current = await lockRequest(trx, request.id);
     if (current === undefined || current.status !== 'closed' || current.closed_at?.getTime() !== request.closed_at?.getTime()) return;
     await updateRequest(trx, request.id, { certificate, attempt: 0 });
-    await deps.notify(tx, { requestId: request.id, template: 'closed', recipient: 'subject', occasion: `closed:${request.closed_at?.toISOString() ?? ''}` });
+    const occasion = `closed:${request.closed_at?.toISOString() ?? ''}`;
+    await deps.notify(tx, { requestId: request.id, template: 'closed', recipient: 'subject', occasion });
+    if (request.request_right === 'erasure') await deps.notify(tx, { requestId: request.id, template: 'dpo_erasure', recipient: 'dpo', occasion });
+    if (copyRights.includes(request.request_right)) await deps.notify(tx, { requestId: request.id, template: 'ready', recipient: 'subject', occasion });
   });
   deps.boundary('certificate.issued');
   return 'issued';
@@ -166,7 +187,7 @@ async function reopen(deps: OrchestrationDeps, request: RequestCore, tasks: read
     for (const id of tasks) {
       const task = await lockTask(trx, id);
       if (task === undefined) throw new Error('A task that has come of age is gone');
-      const again = { status: 'erasing' as const, outcome: null, confirmation: null, settled_at: null, revisit_at: null, cursor: null, cursor_before: null, attempt: 0, confirm_count: 0, window_ends_at: null, wake_at: new Date(now), ...noVendorJob };
+      const again = { status: 'running' as const, outcome: null, confirmation: null, settled_at: null, revisit_at: null, cursor: null, cursor_before: null, attempt: 0, confirm_count: 0, window_ends_at: null, wake_at: new Date(now), ...noVendorJob };
       await updateTask(trx, task, again);
       await deps.jobs.send(tx, taskRun, { task_id: id });
     }
@@ -178,7 +199,7 @@ async function shred(deps: OrchestrationDeps, request: RequestCore): Promise<voi
   let rowIds: readonly string[] = [];
   try {
     const vault = await deps.vault.unlock(request.id);
-    rowIds = request.status === 'closed' ? (await deps.lookupMapping(vault.identifiers)).rowIds : [];
+    rowIds = request.status === 'closed' && request.request_right === 'erasure' ? (await deps.lookupMapping(vault.identifiers)).rowIds : [];
   } catch (error) {
     // Destroyed already by a run that died before it said so.
     if (!isFailure(error) || error.code !== 'KEY_DESTROYED') throw error;
@@ -194,6 +215,7 @@ async function shred(deps: OrchestrationDeps, request: RequestCore): Promise<voi
       await trx.deleteFrom('attempt').where('task_id', 'in', taskIds).execute();
       await trx.updateTable('task').set({ cursor: null, cursor_before: null, vendor_job: null }).where('id', 'in', taskIds).execute();
     }
+    await deps.exports.discard(tx, request.id);
     await deps.vault.shred(tx, request.id, rowIds);
     // A short body can be guessed: a hash of it, keyed or not, must not lead from a guess to what is left of the request.
     await updateRequest(tablesOf<RequestTables>(tx), request.id, { payload_hash: deps.random.bytes(32) });

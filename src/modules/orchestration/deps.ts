@@ -1,6 +1,8 @@
 import type { AuditEntry } from '../../contract/audit-entry.ts';
-import type { RequestId } from '../../contract/ids.ts';
+import type { ExportedRecord } from '../../connector-kit/index.ts';
+import type { RequestId, TaskId } from '../../contract/ids.ts';
 import type { Identifier } from '../../contract/identifiers.ts';
+import type { Right } from '../../contract/outcomes.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Database, Tx } from '../../platform/db/database.ts';
 import type { Jobs } from '../../platform/jobs/jobs.ts';
@@ -8,14 +10,36 @@ import type { Log } from '../../platform/log.ts';
 import type { Random } from '../../platform/random.ts';
 import type { Connections } from '../connections/index.ts';
 import type { Statement } from '../../verify/index.ts';
-import type { Mapping, Vault } from '../identity/index.ts';
+import type { Mapping, OpenVault, Vault } from '../identity/index.ts';
 
 /** A notice to the person or to the data protection officer; each occasion once. */
 export interface Notice {
   readonly requestId: RequestId;
-  readonly template: 'closed' | 'dpo_manual_task' | 'dpo_deadline' | 'dpo_contradicted';
+  readonly template: 'closed' | 'ready' | 'dpo_erasure' | 'dpo_manual_task' | 'dpo_deadline' | 'dpo_contradicted';
   readonly recipient: 'subject' | 'dpo';
   readonly occasion: string;
+}
+
+/** Where what systems give of a person is kept, sealed, and made into the package that the person gets. */
+export interface PackageMaking {
+  /** Keeps a page; one that comes again takes the place of the first. */
+  readonly addPage: (vault: OpenVault, page: { readonly requestId: RequestId; readonly taskId: TaskId; readonly connection: string; readonly ordinal: number; readonly records: readonly ExportedRecord[] }) => Promise<void>;
+  /** Drops a task's pages from this one on. */
+  readonly dropPages: (taskId: TaskId, from: number) => Promise<void>;
+  /** Has the package made in the background, unless it is being made or is there; `requestAdvance` is sent when it is whole, or could not be made. */
+  readonly make: (tx: Tx, requestId: RequestId) => Promise<void>;
+  /** Where that stands, and since when. */
+  readonly stateOf: (tx: Tx, requestId: RequestId) => Promise<{ readonly state: 'none' | 'making' | 'ready' | 'failed'; readonly at: Date }>;
+  /** Ends a request's package, and has it and its pages deleted. */
+  readonly discard: (tx: Tx, requestId: RequestId) => Promise<void>;
+  /** Until when a request's package can be fetched, milliseconds since the epoch; undefined where there is none. */
+  readonly expiresAt: (requestId: RequestId) => Promise<number | undefined>;
+}
+
+/** The register of who must not be processed for what. */
+export interface RestrictionEntering {
+  /** Enters a person's identifiers under a right, for what that right stops. Idempotent. */
+  readonly enter: (tx: Tx, right: Right, identifiers: readonly Identifier[]) => Promise<void>;
 }
 
 /** What the orchestration of requests needs from the rest. */
@@ -33,6 +57,8 @@ export interface OrchestrationDeps {
   readonly noticesWait: (requestId: RequestId) => Promise<boolean>;
   /** Identifiers that the imported mapping table ties to these. */
   readonly lookupMapping: Mapping['lookup'];
+  readonly exports: PackageMaking;
+  readonly restrictions: RestrictionEntering;
   readonly addSuppressions: (tx: Tx, identifiers: readonly Identifier[]) => Promise<void>;
   readonly certificates: Certificates;
   /**

@@ -29,6 +29,7 @@ export function createNoticeFacts(database: Database): NoticeFacts {
       const tasks = await tasksOf(database.read<OrchestrationTables>(), id);
       return {
         reference: request.reference,
+        right: request.request_right,
         verdict: request.verdict,
         closedAt: request.closed_at.toISOString(),
         tasks: tasks.flatMap((task) =>

@@ -7,6 +7,7 @@ export { resumeAfterKey } from './resume-after-key.ts';
 export { lookAtJob, reconcileVendorJobs, takeCallback, vendorJobLook, vendorJobsReconcile, type Reconciled } from './vendor-jobs.ts';
 export { sweepDue, type Swept } from './sweep.ts';
 export { sweep, taskRun } from './jobs.ts';
-export { freeLeases } from './task-store.ts';
+export { freeLeases, tasksOf } from './task-store.ts';
+export { openManualTask } from './manual-tasks.ts';
 export { boundaryNames, type BoundaryName, type Certificates, type OrchestrationDeps, type OrchestrationPolicy } from './deps.ts';
 export type { OrchestrationTables } from './tables.ts';

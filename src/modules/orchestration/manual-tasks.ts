@@ -44,7 +44,7 @@ const remindMs = 24 * 3_600_000;
 
 /** Opens a manual task and alerts the data protection officer, once for each task at a time, in the caller's transaction. */
 export async function openManualTask(
-  deps: OrchestrationDeps,
+  deps: Pick<OrchestrationDeps, 'clock' | 'notify'>,
   tx: Tx,
   about: { readonly requestId: RequestId; readonly taskId: TaskId | null; readonly code: ErrorCode },
 ): Promise<void> {
@@ -146,7 +146,7 @@ export async function settleManualTask(deps: OrchestrationDeps, id: ManualTaskId
       const entry = { ...about, task_id: formatId('task', task.id), system: task.connection };
       if (how === 'retry') {
         // What was erased and then still seen is erased again: only a new erasure can change what is seen.
-        await updateTask(trx, task, { status: 'erasing', outcome: null, confirmation: null, error_code: null, attempt: 0, confirm_count: 0, cursor: null, cursor_before: task.cursor, wake_at: new Date(now), window_ends_at: null, dispatched_at: null, ...noVendorJob });
+        await updateTask(trx, task, { status: 'running', outcome: null, confirmation: null, error_code: null, attempt: 0, confirm_count: 0, cursor: null, cursor_before: task.cursor, wake_at: new Date(now), window_ends_at: null, dispatched_at: null, ...noVendorJob });
         await deps.jobs.send(tx, taskRun, { task_id: task.id });
         await deps.record(tx, { ...entry, type: 'task.retried' });
       } else {

@@ -1,6 +1,7 @@
 import type { Insertable } from 'kysely';
+import type { ErrorCode } from '../../contract/errors.ts';
 import type { RequestId, TaskId } from '../../contract/ids.ts';
-import type { Action } from '../../contract/outcomes.ts';
+import type { Action, Right } from '../../contract/outcomes.ts';
 import { tablesOf, type Tx } from '../../platform/db/database.ts';
 import { newId } from '../../platform/ids.ts';
 import { findRequest, type RequestTables } from '../requests/index.ts';
@@ -15,9 +16,9 @@ import type { OrchestrationTables } from './tables.ts';
 export const waitingLookMs = 600_000;
 
 /** Plans the tasks for what the vault holds. Pure but for its reading of the configured connections. */
-export function planFor(deps: Pick<OrchestrationDeps, 'connections'>, identifiers: readonly DescribedIdentifier[], dueAt: number, searches: readonly Search[] = []): readonly PlannedTask[] {
+export function planFor(deps: Pick<OrchestrationDeps, 'connections'>, right: Right, identifiers: readonly DescribedIdentifier[], dueAt: number, searches: readonly Search[] = []): readonly PlannedTask[] {
   const known = identifiers.map((each) => ({ id: each.id, kind: each.kind, commitment: each.commitment, isDoubtful: each.confidence < 1, seenIn: each.seen_in }));
-  return planTasks(deps.connections.all, known, dueAt, searches);
+  return planTasks(right, deps.connections.all, known, dueAt, searches);
 }
 
 /**
@@ -30,7 +31,7 @@ export async function addPlannedTasks(deps: OrchestrationDeps, tx: Tx, requestId
   const request = await findRequest(tablesOf<RequestTables>(tx), requestId);
   if (request === undefined) throw new Error('A plan is made for a request that does not exist');
   const described = await deps.vault.describe(requestId, tx);
-  const forecast = planFor(deps, described, request.due_at.getTime(), options.searches);
+  const forecast = planFor(deps, request.request_right, described, request.due_at.getTime(), options.searches);
   const now = new Date(deps.clock.now());
   const stored = await tasksOf(trx, requestId);
   // A system that is still to be looked into is not one that cannot be asked.
@@ -43,12 +44,12 @@ export async function addPlannedTasks(deps: OrchestrationDeps, tx: Tx, requestId
     ...existing.map(({ id, connection, action }) => ({ id, connection, action })),
     ...fresh.map(({ id, task }) => ({ id, connection: task.connection, action: task.action })),
   ];
-  const needsPerson = (task: PlannedTask): boolean => isErasure(task) && (task.isDoubtful || (options.isLate && deps.policy.approvalRequired));
+  const needsPerson = (task: PlannedTask): boolean => isAct(task) && (task.isDoubtful || (options.isLate && deps.policy.approvalRequired));
   const before = (task: PlannedTask, id: TaskId): TaskId[] => {
     const here = all.filter((each) => each.connection === task.connection);
-    const erasures = here.filter(isErasure).map((each) => each.id);
-    const own: TaskId[] = { none: [], earlier: erasures.slice(0, erasures.indexOf(id)), erasures }[task.afterOwn];
-    if (isErasure(task)) own.unshift(...here.filter((each) => each.action === 'locate').map((each) => each.id));
+    const acts = here.filter(isAct).map((each) => each.id);
+    const own: TaskId[] = { none: [], earlier: acts.slice(0, acts.indexOf(id)), erasures: acts }[task.afterOwn];
+    if (isAct(task)) own.unshift(...here.filter((each) => each.action === 'locate').map((each) => each.id));
     return [...all.filter((each) => task.afterConnections.includes(each.connection)).map((each) => each.id), ...own];
   };
   await removeNotApplicable(trx, requestId, fresh.flatMap(({ task }) => (task.decision === 'not_applicable' ? [] : [task.connection])));
@@ -72,12 +73,14 @@ export async function addPlannedTasks(deps: OrchestrationDeps, tx: Tx, requestId
     })),
   );
   for (const { task, id } of fresh) {
-    if (task.decision !== 'not_applicable' && needsPerson(task)) await escalateTask(deps, tx, { id, request_id: requestId, ...task }, 'SUBJECT_AMBIGUOUS');
+    const code = reasonForPerson(task, needsPerson(task));
+    if (code !== undefined) await escalateTask(deps, tx, { id, request_id: requestId, ...task }, code);
   }
   return fresh.length;
 }
 
-const isErasure = ({ action }: { readonly action: Action }): boolean => action === 'erase' || action === 'anonymise';
+/** What is done with the person's data, and not for it: neither a look-up nor the refreshing of what was derived. */
+const isAct = ({ action }: { readonly action: Action }): boolean => action !== 'refresh' && action !== 'locate';
 
 /**
  * The new erasures, and behind those of each connection whose aggregates are derived a task that refreshes them. Erasures that are found late
@@ -85,10 +88,17 @@ const isErasure = ({ action }: { readonly action: Action }): boolean => action =
  */
 function withRefreshes(erasures: readonly PlannedTask[], planned: readonly PlannedTask[]): readonly PlannedTask[] {
   const refreshes = planned.filter((task) => task.action === 'refresh').flatMap((refresh) => {
-    const first = erasures.find((task) => task.connection === refresh.connection && isErasure(task));
+    const first = erasures.find((task) => task.connection === refresh.connection && isAct(task));
     return first === undefined ? [] : [{ ...refresh, identifierId: first.identifierId, identifierKind: first.identifierKind, commitment: first.commitment }];
   });
   return [...erasures, ...refreshes];
+}
+
+/** Why a new task begins with a person: the system cannot do what is asked, so that somebody must by hand; or it may be about somebody else. */
+function reasonForPerson(task: PlannedTask, needsPerson: boolean): ErrorCode | undefined {
+  if (task.decision === 'not_applicable') return undefined;
+  if (task.decision === 'unsupported') return 'UNSUPPORTED';
+  return needsPerson ? 'SUBJECT_AMBIGUOUS' : undefined;
 }
 
 /** Where a new task stands: before its first step, with a person, or over, since the system cannot be asked. */
@@ -96,6 +106,7 @@ function standing(task: PlannedTask, now: Date, needsPerson: boolean): Pick<Inse
   if (task.decision === 'not_applicable') {
     return { status: 'settled', outcome: 'unsupported', settled_at: now, wake_at: null, residue: JSON.stringify([{ what: 'system_not_asked', why: 'unsupported' }]) };
   }
-  if (needsPerson) return { status: 'manual', error_code: 'SUBJECT_AMBIGUOUS', wake_at: null };
+  const code = reasonForPerson(task, needsPerson);
+  if (code !== undefined) return { status: 'manual', error_code: code, wake_at: null };
   return { status: 'waiting', wake_at: new Date(now.getTime() + waitingLookMs) };
 }

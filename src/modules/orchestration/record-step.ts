@@ -1,5 +1,5 @@
-import type { ConfirmResult, EraseResult, Json } from '../../connector-kit/index.ts';
-import { formatId, type IdentifierId } from '../../contract/ids.ts';
+import type { ConfirmResult, EraseResult, Json, RectifyConfirmation } from '../../connector-kit/index.ts';
+import { formatId } from '../../contract/ids.ts';
 import type { Identifier, IdentifierKind } from '../../contract/identifiers.ts';
 import { tablesOf, type Tx } from '../../platform/db/database.ts';
 import { oneAtATime } from '../../platform/db/one-at-a-time.ts';
@@ -10,7 +10,7 @@ import { advanceSoon } from './advance-soon.ts';
 import type { ClaimedStep } from './claim-step.ts';
 import type { OrchestrationDeps } from './deps.ts';
 import { contactKinds, doubtful } from './domain/doubt.ts';
-import { afterConfirm, afterErase, afterFailure, type Verdict } from './domain/erasure-outcome.ts';
+import { afterAct, afterConfirm, afterFailure, afterRectifyConfirm, type Verdict } from './domain/erasure-outcome.ts';
 import { retryWaitMs } from './domain/retry-wait.ts';
 import { taskRun } from './jobs.ts';
 import { escalateTask } from './manual-tasks.ts';
@@ -20,8 +20,9 @@ import type { OrchestrationTables } from './tables.ts';
 
 /** What a step answered. */
 export type StepResult =
-  | { readonly step: 'erase'; readonly value: EraseResult }
+  | { readonly step: 'act'; readonly value: EraseResult }
   | { readonly step: 'confirm'; readonly value: ConfirmResult }
+  | { readonly step: 'confirm_rectified'; readonly value: RectifyConfirmation }
   | { readonly step: 'locate'; readonly value: readonly NewIdentifier[] };
 
 type TaskChange = Parameters<typeof updateTask>[2];
@@ -32,8 +33,9 @@ export async function recordResult(deps: OrchestrationDeps, claimed: ClaimedStep
     const now = deps.clock.now();
     await finishAttempt(tablesOf<OrchestrationTables>(tx), task.id, claimed.number, new Date(now), result.step === 'locate' ? 'located' : result.value.state, null);
     await deps.connections.noteSuccess(tx, task.connection);
-    if (result.step === 'erase') await recordErase(deps, tx, task, vault, result.value);
+    if (result.step === 'act') await recordAct(deps, tx, task, vault, result.value);
     else if (result.step === 'confirm') await recordConfirm(deps, tx, task, vault, result.value);
+    else if (result.step === 'confirm_rectified') await recordRectified(deps, tx, task, result.value);
     else await recordLocate(deps, tx, task, vault, result.value);
   });
 }
@@ -46,7 +48,7 @@ export async function recordFailure(deps: OrchestrationDeps, claimed: ClaimedSte
     await finishAttempt(trx, task.id, claimed.number, new Date(now), 'failed', failure.code);
     if (failure.code === 'VENDOR_TIMEOUT' || failure.code === 'VENDOR_UNAVAILABLE') await deps.connections.noteFailure(tx, task.connection);
     const verdict = afterFailure(failure, {
-      status: claimed.step === 'erase' ? 'erasing' : 'confirming',
+      status: claimed.step === 'act' ? 'running' : 'confirming',
       attempt: task.attempt,
       windowPassed: windowPassed(task, now),
       waitMs: retryWaitMs(task.attempt, deps.random.fraction(), failure.retryAfterMs),
@@ -70,10 +72,10 @@ async function ifStillHeld(deps: OrchestrationDeps, claimed: ClaimedStep, work: 
   });
 }
 
-async function recordErase(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault: OpenVault, result: EraseResult): Promise<void> {
+async function recordAct(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault: OpenVault, result: EraseResult): Promise<void> {
   const now = deps.clock.now();
   const isUnmatched = result.state === 'done' && result.outcome === 'nothing_matched';
-  const verdict = afterErase(result, { seenHere: task.seen_here, isLastHope: isUnmatched && (await isLastHope(deps, tx, task)) });
+  const verdict = afterAct(result, { seenHere: task.seen_here, isLastHope: isUnmatched && (await isLastHope(deps, tx, task)) });
   const change: TaskChange = { attempt: 0, error_code: null, vendor_job_open: false };
   if ('cursor' in result && result.cursor !== undefined) {
     change.cursor = vault.seal(Buffer.from(JSON.stringify(result.cursor satisfies Json), 'utf8'), `cursor:${task.id}`);
@@ -140,7 +142,9 @@ const searchesMax = 50;
 
 /** What a look-up found that could not be made before the plan: it gets tasks of its own, and the look-up is over. */
 async function recordLocate(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault: OpenVault, found: readonly NewIdentifier[]): Promise<void> {
-  const news = await addIdentifiers(deps, tx, task, vault, found);
+  const added = await deps.vault.add(tx, vault, found);
+  const described = await deps.vault.describe(task.request_id, tx);
+  const news = described.filter((each) => added.includes(each.id) && each.confidence >= 1);
   // What is new and proven is looked for in the other systems as well, each in a task of its own, as resolution would have done.
   const searches = deps.connections.all.flatMap((each) => {
     const by = news.find((identifier) => each.capabilities.locates.includes(identifier.kind));
@@ -148,37 +152,51 @@ async function recordLocate(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vaul
   });
   const searched = (await tasksOf(tablesOf<OrchestrationTables>(tx), task.request_id)).filter((each) => each.action === 'locate').length;
   if (searches.length > 0 && searched >= searchesMax) {
+    await addPlannedTasks(deps, tx, task.request_id, { isLate: true });
     await apply(deps, tx, task, { to: 'manual', code: 'SUBJECT_AMBIGUOUS' }, { attempt: 0 });
     return;
   }
-  if (searches.length > 0) await addPlannedTasks(deps, tx, task.request_id, { isLate: true, searches });
-  const seen = (await deps.vault.describe(task.request_id, tx)).filter((each) => each.seen_in.includes(task.connection)).map((each) => each.id);
+  await addPlannedTasks(deps, tx, task.request_id, { isLate: true, searches });
+  const seen = described.filter((each) => each.seen_in.includes(task.connection)).map((each) => each.id);
   await markSeen(tablesOf<OrchestrationTables>(tx), task, seen);
   await apply(deps, tx, task, { to: 'settled', outcome: 'located', confirmation: null }, { attempt: 0, error_code: null });
 }
 
 async function recordConfirm(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault: OpenVault, result: ConfirmResult): Promise<void> {
-  const now = deps.clock.now();
   if (task.outcome === null) throw new Error('A task is confirmed before it has an outcome');
   // What nobody knew gets a task of its own, here and now; after that every found identifier is known.
   const found = result.state === 'present' ? result.found : [];
   await addLate(deps, tx, task, vault, found);
   const others = await underWay(deps, tx, task, vault, found);
-  let verdict = afterConfirm(result, {
+  const verdict = afterConfirm(result, {
     outcome: task.outcome,
     isOthers: (each) => others.some((other) => other.kind === each.kind && other.value === each.value),
     confirmCount: task.confirm_count,
     confirmAttemptsMax: deps.policy.confirmAttemptsMax,
     revisitAt: task.revisit_at?.getTime(),
   });
-  if (verdict.to === 'confirming' && windowPassed(task, now)) verdict = { to: 'manual', code: 'TASK_WINDOW_PASSED', confirmation: 'unconfirmed' };
-  if (result.state === 'present') {
+  await applyReadBack(deps, tx, task, verdict, result.state === 'present');
+}
+
+async function recordRectified(deps: OrchestrationDeps, tx: Tx, task: TaskRow, result: RectifyConfirmation): Promise<void> {
+  if (task.outcome === null) throw new Error('A task is confirmed before it has an outcome');
+  const verdict = afterRectifyConfirm(result, { outcome: task.outcome, confirmCount: task.confirm_count, confirmAttemptsMax: deps.policy.confirmAttemptsMax });
+  await applyReadBack(deps, tx, task, verdict, result.state === 'otherwise');
+}
+
+/** Records what was seen by a read-back, and carries out what follows; nothing is read back for longer than the task's window. */
+async function applyReadBack(deps: OrchestrationDeps, tx: Tx, task: TaskRow, seen: Verdict, isStillThere: boolean): Promise<void> {
+  const now = deps.clock.now();
+  const verdict: Verdict = seen.to === 'confirming' && windowPassed(task, now) ? { to: 'manual', code: 'TASK_WINDOW_PASSED', confirmation: 'unconfirmed' } : seen;
+  if (isStillThere) {
     await deps.record(tx, { ...aboutTask(task, now), type: 'task.still_present', attempt: task.confirm_count + 1 });
   } else if (verdict.to === 'settled') {
     await deps.record(tx, { ...aboutTask(task, now), type: 'task.confirmed', ...(verdict.confirmation === null ? {} : { confirmation: verdict.confirmation }) });
   }
   const change: TaskChange = { attempt: 0, error_code: null };
   if (verdict.to === 'confirming' && verdict.countsConfirm === true) change.confirm_count = task.confirm_count + 1;
+  // What the system counted is not so: whatever a person decides, it is not repeated in the certificate.
+  if (verdict.to === 'manual' && isStillThere) change.counts = '{}';
   await apply(deps, tx, task, verdict, change);
 }
 
@@ -198,15 +216,8 @@ async function addLate(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault: Op
     confidence: isSure(each) ? 1 : doubtful,
     seenIn: [task.connection],
   }));
-  await addIdentifiers(deps, tx, task, vault, late);
-}
-
-/** Keeps identifiers that were found after the plan was made, and gives them tasks; answers those that are new and proven. */
-async function addIdentifiers(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault: OpenVault, found: readonly NewIdentifier[]): Promise<readonly { readonly id: IdentifierId; readonly kind: IdentifierKind }[]> {
-  const added = await deps.vault.add(tx, vault, found);
+  await deps.vault.add(tx, vault, late);
   await addPlannedTasks(deps, tx, task.request_id, { isLate: true });
-  await advanceSoon(deps, tx, task.request_id);
-  return (await deps.vault.describe(task.request_id, tx)).filter((each) => added.includes(each.id) && each.confidence >= 1);
 }
 
 function isKnown(vault: OpenVault, identifier: Identifier): boolean {
@@ -236,7 +247,7 @@ async function apply(deps: OrchestrationDeps, tx: Tx, task: TaskRow, verdict: Ve
   // A look after its lease ended may have put it in the queue of its connection: whoever is over must not be called from there.
   const released: TaskChange = { ...change, lease_until: null, queued: false };
   switch (verdict.to) {
-    case 'erasing':
+    case 'running':
     case 'confirming':
       await updateTask(trx, task, {
         ...released,

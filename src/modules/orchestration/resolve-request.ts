@@ -2,6 +2,7 @@ import type { LocateResult } from '../../connector-kit/index.ts';
 import type { ErrorCode } from '../../contract/errors.ts';
 import { formatId } from '../../contract/ids.ts';
 import type { Identifier, IdentifierKind } from '../../contract/identifiers.ts';
+import { restrictingRights } from '../../contract/outcomes.ts';
 import { isoTime } from '../../platform/clock.ts';
 import { Failure, isFailure } from '../../platform/failure.ts';
 import { tablesOf } from '../../platform/db/database.ts';
@@ -60,7 +61,7 @@ export async function resolveRequest(deps: OrchestrationDeps, request: RequestCo
       await deps.record(tx, { type: 'request.not_searched', at: isoTime(now), actor: { role: 'system' }, request_id: formatId('request', request.id), system, error_code: code });
     }
     // No system at all was asked: that is a mistake in the configuration, and not a person of whom nothing is held.
-    if (count === 0) throw new Failure('UNSUPPORTED', 'There is no connection that this request could be carried out at');
+    if (count === 0 && !restrictingRights.includes(request.request_right)) throw new Failure('UNSUPPORTED', 'There is no connection that this request could be carried out at');
     await moveRequest(tx, deps, current, {
       to: 'planned',
       at: now,

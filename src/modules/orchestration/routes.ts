@@ -35,7 +35,7 @@ export function registerOrchestrationRoutes(app: HttpServer, deps: Orchestration
       authenticate(request);
       const row = await find(request.params.id);
       const identifiers = await deps.vault.describe(row.id);
-      return planView(identifiers, planFor(deps, identifiers, row.due_at.getTime()), await tasks(row.id));
+      return planView(identifiers, planFor(deps, row.request_right, identifiers, row.due_at.getTime()), await tasks(row.id));
     },
   );
   app.get(

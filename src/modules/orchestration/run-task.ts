@@ -1,12 +1,13 @@
 import { createHmac } from 'node:crypto';
-import type { EraseContext, EraseResult, Json, RequestFacts } from '../../connector-kit/index.ts';
+import type { EraseContext, EraseResult, ExportContext, Json, RectifyContext, RequestFacts } from '../../connector-kit/index.ts';
 import { formatId, type TaskId } from '../../contract/ids.ts';
 import { Failure, isFailure } from '../../platform/failure.ts';
 import type { OpenVault, VaultIdentifier } from '../identity/index.ts';
 import type { RequestCore } from '../requests/index.ts';
-import { checkConfirmResult, checkEraseResult } from './check-result.ts';
+import { checkActResult, checkConfirmResult, checkRectifyConfirmation } from './check-result.ts';
 import { claimStep, leaseMs, type ClaimedStep } from './claim-step.ts';
 import type { OrchestrationDeps } from './deps.ts';
+import { exportPerson } from './export-person.ts';
 import { plainIdentifier } from './plain-identifier.ts';
 import { recordFailure, recordResult, type StepResult } from './record-step.ts';
 import { provenOf, readLookUp, searchable, throughMapping } from './resolve-request.ts';
@@ -68,11 +69,7 @@ async function call(deps: OrchestrationDeps, claimed: ClaimedStep, vault: OpenVa
       const found = readLookUp(connection, claimed.request, vault, await connection.connection.locate(context, searchable(connection, vault)));
       return { kind: 'result', result: { step: 'locate', value: [...found, ...(await throughMapping(deps, vault, found))] } };
     }
-    const result: StepResult =
-      claimed.step === 'erase'
-        ? { step: 'erase', value: checkEraseResult(task.action, await (task.action === 'refresh' ? refresh(claimed, context) : connection.connection.erase(context))) }
-        : { step: 'confirm', value: checkConfirmResult(await connection.connection.confirm(context)) };
-    return { kind: 'result', result };
+    return { kind: 'result', result: await (claimed.step === 'act' ? act(deps, claimed, vault, context) : readBack(claimed, vault, context)) };
   } catch (error) {
     if (error instanceof FencedOut) return { kind: 'fenced' };
     return { kind: 'failure', failure: toFailure(deps, error) };
@@ -80,6 +77,40 @@ async function call(deps: OrchestrationDeps, claimed: ClaimedStep, vault: OpenVa
     clearInterval(renewal);
     clearTimeout(end);
   }
+}
+
+/** Does what the task is for, one step of it. */
+async function act(deps: OrchestrationDeps, claimed: ClaimedStep, vault: OpenVault, context: EraseContext): Promise<StepResult> {
+  const { task, connection } = claimed;
+  const step = async (): Promise<EraseResult> => {
+    switch (task.action) {
+      case 'erase':
+      case 'anonymise':
+        return connection.connection.erase(context);
+      case 'refresh':
+        return refresh(claimed, context);
+      case 'export':
+        return exportPerson(deps, claimed, vault, exportContext(context));
+      case 'rectify':
+        if (connection.connection.rectify === undefined) throw new Error('A plan has a correction for a connector that has none');
+        return connection.connection.rectify(await rectifyContext(context, vault));
+      case 'locate':
+        throw new Error('A look-up is no act');
+    }
+  };
+  return { step: 'act', value: checkActResult(task.action, await step()) };
+}
+
+async function readBack({ task, connection }: ClaimedStep, vault: OpenVault, context: EraseContext): Promise<StepResult> {
+  if (task.action !== 'rectify') return { step: 'confirm', value: checkConfirmResult(await connection.connection.confirm(context)) };
+  if (connection.connection.confirmRectified === undefined) throw new Error('A connector corrects and cannot be asked whether it did');
+  return { step: 'confirm_rectified', value: checkRectifyConfirmation(await connection.connection.confirmRectified(await rectifyContext(context, vault))) };
+}
+
+const exportContext = ({ fetch, now, shouldYield, signal, request, identifier, identifiers, proven }: EraseContext): Omit<ExportContext, 'cursor'> => ({ fetch, now, shouldYield, signal, request, identifier, identifiers, proven });
+
+async function rectifyContext({ action: _, ...context }: EraseContext, vault: OpenVault): Promise<RectifyContext> {
+  return { ...context, corrections: await vault.readCorrections() };
 }
 
 /** Has the aggregates of a system refreshed, unless nothing was erased there: then there is nothing in them to leave out. */

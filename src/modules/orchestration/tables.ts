@@ -56,7 +56,7 @@ export interface OrchestrationTables {
   attempt: {
     task_id: TaskId;
     number: number;
-    step: 'erase' | 'confirm';
+    step: 'act' | 'confirm';
     epoch: number;
     started_at: Date;
     finished_at: OptionalTime;

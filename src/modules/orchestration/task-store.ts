@@ -88,11 +88,11 @@ export async function isBeingSearched(trx: Transaction<OrchestrationTables>, tas
 export async function startAttempt(
   trx: Transaction<OrchestrationTables>,
   task: TaskRow,
-  options: { readonly step: 'erase' | 'confirm'; readonly now: Date; readonly leaseMs: number; readonly wakeAt: Date; readonly windowEndsAt: Date },
+  options: { readonly step: 'act' | 'confirm'; readonly now: Date; readonly leaseMs: number; readonly wakeAt: Date; readonly windowEndsAt: Date },
 ): Promise<{ readonly epoch: number; readonly number: number }> {
   const epoch = task.epoch + 1;
   const number = task.attempts_total + 1;
-  const status = options.step === 'erase' ? 'erasing' : 'confirming';
+  const status = options.step === 'act' ? 'running' : 'confirming';
   mustFollow(task.status, status);
   await trx
     .updateTable('task')

@@ -72,7 +72,7 @@ export async function takeCallback(deps: OrchestrationDeps, name: string, callba
 /** Has a locked task that waits for its vendor ask it now; answers false when it does not wait, or somebody is at it. */
 async function wake(deps: OrchestrationDeps, tx: Tx, task: Awaited<ReturnType<typeof lockTask>>, type: 'task.called_back' | 'task.reconciled'): Promise<boolean> {
   const now = deps.clock.now();
-  if (task === undefined || task.leased || (task.status !== 'erasing' && task.status !== 'confirming')) return false;
+  if (task === undefined || task.leased || (task.status !== 'running' && task.status !== 'confirming')) return false;
   if (task.wake_at === null || task.wake_at.getTime() <= now) return false;
   await updateTask(tablesOf<OrchestrationTables>(tx), task, { wake_at: new Date(now), reconciled_at: new Date(now) });
   await deps.jobs.send(tx, taskRun, { task_id: task.id });
@@ -109,7 +109,7 @@ async function toAsk(deps: OrchestrationDeps, connection: string): Promise<reado
   const now = deps.clock.now();
   const jobs = deps.database.read<OrchestrationTables>().selectFrom('task').select('id').where('connection', '=', connection).where('vendor_job', 'is not', null).orderBy(sql`reconciled_at NULLS FIRST`).limit(runMax);
   const kinds = [
-    jobs.where('status', 'in', ['erasing', 'confirming']).where('vendor_job_open', '=', true).where('wake_at', '>', new Date(now + soonMs)),
+    jobs.where('status', 'in', ['running', 'confirming']).where('vendor_job_open', '=', true).where('wake_at', '>', new Date(now + soonMs)),
     jobs.where('status', '=', 'manual').where('error_code', '=', 'TASK_WINDOW_PASSED').where('vendor_job_open', '=', true).where('reconciled_state', 'is', null),
     jobs
       .where('status', '=', 'settled')
@@ -162,7 +162,7 @@ async function resume(deps: OrchestrationDeps, tx: Tx, task: TaskRow): Promise<b
   const now = deps.clock.now();
   await trx.updateTable('manual_task').set({ settled_at: new Date(now), settled_how: 'finished_late', remind_at: null }).where('task_id', '=', task.id).where('settled_at', 'is', null).execute();
   // With its cursor: it stands where it stood, and has a window of its own for what is left.
-  await updateTask(trx, task, { status: 'erasing', error_code: null, attempt: 0, wake_at: new Date(now), window_ends_at: null, reconciled_state: 'finished' });
+  await updateTask(trx, task, { status: 'running', error_code: null, attempt: 0, wake_at: new Date(now), window_ends_at: null, reconciled_state: 'finished' });
   await deps.jobs.send(tx, taskRun, { task_id: task.id });
   await deps.record(tx, { ...aboutTask(task, now), type: 'task.resumed', reason_code: 'finished_late' });
   await advanceSoon(deps, tx, task.request_id);

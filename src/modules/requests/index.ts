@@ -2,9 +2,16 @@ export { createOpenRequest, type OpenRequest, type OpenRequestDeps } from './ope
 export { createRequestActions, evidenceCodes, type EvidenceCode, type RequestActions } from './act-on-request.ts';
 export { moveRequest, wakeRequest, type Move } from './move-request.ts';
 export { registerRequestRoutes, requestBody, requestBodySchema, requestIdOf, requestParams } from './routes.ts';
-export { requestAdvance } from './jobs.ts';
+export { clockReminders, requestAdvance } from './jobs.ts';
 export { endedStatuses, executingStatuses } from './domain/life.ts';
-export { checkLaw, laws } from './domain/laws.ts';
+export { checkLaw, createLawClocks, type LawClocks } from './law-clocks.ts';
+export { loadLawPacks, readLawPack, shippedLawPacks } from './law-packs.ts';
+export { periodWords } from './domain/legal-days.ts';
+export { appealWaits, createClockActions, type ClockActions } from './act-on-clock.ts';
+export { createClockReminders } from './clock-reminders.ts';
+export { registerClockRoutes } from './clock-routes.ts';
+export { createRequestNoticeFacts, type DescribedRequest, type RequestNoticeFacts } from './notice-facts.ts';
+export type { Say } from './say.ts';
 export { dueRequests, findRequest, lockRequest, openAmong, outsideId, readCertificate, summarise, updateRequest, wakeDuplicates, wakeUnderWay, type RequestCore } from './store.ts';
 export type { RequestTables } from './tables.ts';
 export type { IncomingRequest, Opened, RequestSummary } from './requests.ts';

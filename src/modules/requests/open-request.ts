@@ -6,11 +6,13 @@ import { Failure } from '../../platform/failure.ts';
 import type { Jobs } from '../../platform/jobs/jobs.ts';
 import type { Random } from '../../platform/random.ts';
 import type { PreparedVault, Vault, Verification } from '../identity/index.ts';
-import { dueAt } from './domain/clocks.ts';
-import { lawFor } from './domain/laws.ts';
+import { watchedDates } from './clock-of-request.ts';
 import { newReference } from './domain/reference.ts';
+import { dueReminders } from './domain/reminders.ts';
 import { requestAdvance } from './jobs.ts';
+import type { LawClocks } from './law-clocks.ts';
 import type { IncomingRequest, Opened } from './requests.ts';
+import type { Say } from './say.ts';
 import { findBySource, insertRequest, outsideId, summarise } from './store.ts';
 import type { RequestTables } from './tables.ts';
 
@@ -24,7 +26,8 @@ export interface OpenRequestDeps {
   readonly startVerification: Verification['start'];
   /** Called when all is written and nothing is committed yet; tests kill the process there. */
   readonly beforeCommit: () => void;
-  readonly defaultLaw: string;
+  readonly clocks: LawClocks;
+  readonly notify: Say;
   /** A person who never proves who they are: after this the request expires. */
   readonly unverifiedDays: number;
 }
@@ -42,12 +45,13 @@ export function createOpenRequest(deps: OpenRequestDeps): OpenRequest {
   return async (tx, incoming, prepared) => {
     const trx = tablesOf<RequestTables>(tx);
     const now = deps.clock.now();
-    const law = lawFor(incoming.jurisdiction, deps.defaultLaw);
     const sourceId = createHash('sha256').update(incoming.sourceId, 'utf8').digest();
     const { verification: method } = incoming;
     const isVerified = method === 'source';
     const status = isVerified ? 'verified' : 'verifying';
-    const row = {
+    const chosen = deps.clocks.choose({ right: incoming.right, jurisdiction: incoming.jurisdiction, facts: { receivedAt: now, verifiedAt: isVerified ? now : undefined, now } });
+    const { law } = chosen.pack;
+    const unwatched = {
       id: prepared.requestId,
       reference: newReference(deps.random),
       source: incoming.source,
@@ -63,13 +67,22 @@ export function createOpenRequest(deps: OpenRequestDeps): OpenRequest {
       vouched: isVerified || method === 'proof',
       moved_at: new Date(now),
       received_at: new Date(now),
-      due_at: new Date(dueAt(law, now)),
+      due_at: new Date(chosen.due.at),
       verified_at: isVerified ? new Date(now) : null,
       verified_by: isVerified ? 'source' : null,
       planned_at: null,
       closed_at: null,
       wake_at: new Date(isVerified ? now : now + deps.unverifiedDays * dayMs),
+      language: incoming.language ?? null,
+      law_version: chosen.pack.version,
+      extended_at: null,
+      extension_reason: null,
+      extended_until: null,
+      clock_wake_at: null,
     } as const;
+    const fresh = { attempt: 0, version: 1 };
+    const { nextAt } = dueReminders(watchedDates(deps.clocks, { request: { ...unwatched, ...fresh }, pauses: [], appeal: undefined, acknowledgedAt: undefined }, now), now);
+    const row = { ...unwatched, clock_wake_at: nextAt === undefined ? null : new Date(nextAt) };
     if (!(await insertRequest(trx, row))) {
       const before = await findBySource(trx, incoming.source, sourceId);
       if (before === undefined) throw new Error('A request conflicted with one that cannot be read');
@@ -78,18 +91,20 @@ export function createOpenRequest(deps: OpenRequestDeps): OpenRequest {
       }
       return { created: false, request: summarise(before) };
     }
-    await deps.vault.create(tx, prepared, incoming.identifiers);
+    await deps.vault.create(tx, prepared, incoming.identifiers, incoming.corrections);
     const at = isoTime(now);
     const about = { request_id: outsideId(row.id), right: row.request_right, law } as const;
     await deps.record(tx, { type: 'request.received', at, actor: { role: 'source', id: incoming.source }, ...about, to: status });
     if (isVerified) {
       await deps.record(tx, { type: 'request.verified', at, actor: { role: 'source', id: incoming.source }, ...about, verification_method: 'source' });
+      // Who is to be sent a code learns from it that the request came in; nothing else goes to an address that is not proven.
+      await deps.notify(tx, { requestId: row.id, template: 'receipt', recipient: 'subject', occasion: 'receipt' });
       await deps.jobs.send(tx, requestAdvance, { request_id: row.id });
     } else {
       const given = { source: incoming.source, method, ...(incoming.proof === undefined ? {} : { proof: incoming.proof }) };
       await deps.startVerification(tx, prepared, given);
     }
     deps.beforeCommit();
-    return { created: true, request: summarise({ ...row, attempt: 0, version: 1 }) };
+    return { created: true, request: summarise({ ...row, ...fresh }) };
   };
 }

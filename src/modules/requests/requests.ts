@@ -1,6 +1,6 @@
 import type { RequestId } from '../../contract/ids.ts';
 import type { RequestStatus, Right, Verdict } from '../../contract/outcomes.ts';
-import type { NewIdentifier, VerificationMethod } from '../identity/index.ts';
+import type { NewIdentifier, SealedCorrection, VerificationMethod } from '../identity/index.ts';
 
 /** A request as it arrives from a source: normalised, and of nobody yet. */
 export interface IncomingRequest {
@@ -19,6 +19,10 @@ export interface IncomingRequest {
   readonly verification: 'source' | VerificationMethod;
   /** For `proof`: what the verification service is to match with the person. */
   readonly proof?: string;
+  /** For a rectification: what is to be put right. */
+  readonly corrections?: readonly SealedCorrection[];
+  /** In which language the person is written to: `de`, `pt-BR`. */
+  readonly language?: string | undefined;
 }
 
 /** What the API shows of a request: nothing of the person. */
@@ -37,7 +41,9 @@ export interface RequestSummary {
   readonly received_at: string;
   readonly verified_at: string | null;
   readonly due_at: string;
+  readonly extended_at: string | null;
   readonly closed_at: string | null;
+  readonly language: string | null;
 }
 
 /** What became of an incoming request: a new one, or the answer that the same one got before. */

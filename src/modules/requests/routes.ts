@@ -5,7 +5,8 @@ import type { Database } from '../../platform/db/database.ts';
 import { Failure } from '../../platform/failure.ts';
 import type { HttpServer } from '../../platform/http/server.ts';
 import type { Authenticate } from '../access/index.ts';
-import { rejectionCodes, type RequestActions } from './act-on-request.ts';
+import type { RequestActions } from './act-on-request.ts';
+import { refusalReasons } from '../../contract/justifications.ts';
 import type { RequestSummary } from './requests.ts';
 import { findRequest, listRequests, outsideId, readCertificate, summarise } from './store.ts';
 import type { RequestTables } from './tables.ts';
@@ -25,7 +26,9 @@ export const requestBodySchema = z.object({
   received_at: z.string(),
   verified_at: z.string().nullable(),
   due_at: z.string(),
+  extended_at: z.string().nullable(),
   closed_at: z.string().nullable(),
+  language: z.string().nullable(),
   links: z.record(z.string(), z.string()),
 });
 
@@ -37,7 +40,7 @@ export function requestBody(request: RequestSummary): z.infer<typeof requestBody
     ...request,
     id,
     duplicate_of: request.duplicate_of === null ? null : outsideId(request.duplicate_of),
-    links: { self, plan: `${self}/plan`, tasks: `${self}/tasks`, timeline: `${self}/timeline`, events: `${self}/events`, certificate: `${self}/certificate` },
+    links: { self, plan: `${self}/plan`, tasks: `${self}/tasks`, clock: `${self}/clock`, timeline: `${self}/timeline`, events: `${self}/events`, certificate: `${self}/certificate` },
   };
 }
 
@@ -130,7 +133,7 @@ export function registerRequestRoutes(app: HttpServer, deps: RequestRoutesDeps):
         tags: ['requests'],
         security,
         params: requestParams,
-        body: z.strictObject({ reason_code: z.enum(rejectionCodes) }),
+        body: z.strictObject({ reason_code: z.enum(refusalReasons) }),
         response: { 200: requestBodySchema },
       },
     },

@@ -11,6 +11,7 @@ export type RequestRow = Selectable<RequestTables['privacy_request']>;
 const columns = [
   'id', 'reference', 'source', 'source_id', 'payload_hash', 'request_right', 'jurisdiction', 'law', 'status', 'verdict', 'reason_code',
   'duplicate_of', 'vouched', 'moved_at', 'received_at', 'due_at', 'verified_at', 'verified_by', 'planned_at', 'closed_at', 'wake_at', 'attempt', 'version',
+  'language', 'law_version', 'extended_at', 'extension_reason', 'extended_until', 'clock_wake_at',
 ] as const;
 
 /** A request's row without its certificate. */
@@ -121,7 +122,9 @@ export function summarise(row: RequestCore): RequestSummary {
     received_at: row.received_at.toISOString(),
     verified_at: time(row.verified_at),
     due_at: row.due_at.toISOString(),
+    extended_at: time(row.extended_at),
     closed_at: time(row.closed_at),
+    language: row.language,
   };
 }
 

@@ -1,6 +1,8 @@
 import type { ColumnType } from 'kysely';
 import type { RequestId } from '../../contract/ids.ts';
 import type { RequestStatus, Right, Verdict } from '../../contract/outcomes.ts';
+import type { DelayReason, RefusalReason } from '../../contract/justifications.ts';
+import type { PauseCondition } from './domain/law-pack.ts';
 
 /** A timestamp that is read as a `Date` and written as one. */
 type Time = ColumnType<Date, Date, Date>;
@@ -33,5 +35,28 @@ export interface RequestTables {
     attempt: ColumnType<number, number | undefined, number>;
     version: ColumnType<number, number | undefined, number>;
     certificate: ColumnType<Buffer | null, Buffer | null | undefined, Buffer | null>;
+    /** As `de` or `pt-BR`. */
+    language: ColumnType<string | null, string | null | undefined, string | null>;
+    law_version: ColumnType<string | null, string | null | undefined, string | null>;
+    extended_at: OptionalTime;
+    extension_reason: ColumnType<DelayReason | null, DelayReason | null | undefined, DelayReason | null>;
+    /** A date without a time: `2026-12-31`. */
+    extended_until: ColumnType<string | null, string | null | undefined, string | null>;
+    clock_wake_at: OptionalTime;
+  };
+  clock_pause: {
+    request_id: RequestId;
+    paused_at: Time;
+    resumed_at: OptionalTime;
+    condition: PauseCondition;
+  };
+  appeal: {
+    request_id: RequestId;
+    opened_at: Time;
+    due_at: Time;
+    decision: ColumnType<'granted' | 'denied' | null, null | undefined, 'granted' | 'denied'>;
+    reason_code: ColumnType<RefusalReason | null, null | undefined, RefusalReason | null>;
+    decided_at: OptionalTime;
+    decided_by: ColumnType<string | null, null | undefined, string>;
   };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { holdsSchema } from '../../contract/holds.ts';
 import { rightSchema } from '../../contract/outcomes.ts';
 
 const nameRule = z.string().regex(/^[a-z][a-z0-9-]{0,39}$/u, 'must be lower-case letters, digits and dashes, starting with a letter, at most 40');
@@ -54,6 +55,53 @@ const connectionSchema = z.looseObject({
   calls_per_second: z.number().positive().max(10_000).optional().describe('Calls to the vendor, over all processes.'),
   timeout_seconds: z.number().positive().max(120).default(30).describe('How long one call may take.'),
   window_hours: z.number().positive().max(24 * 60).optional().describe('A task not settled by then goes to a person.'),
+  holds: holdsSchema.optional().describe('What its records are, by their type: what a package of an access request says of them.'),
+});
+
+const bucketName = z.string().regex(/^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/u, 'must be the name of a bucket');
+const prefix = z.string().regex(/^(?:[A-Za-z0-9_-]+\/)*$/u, 'must be folders such as quittance/exports/, with a / at the end').default('').describe('Goes before every name.');
+
+const exportsSchema = z
+  .strictObject({
+    storage: z
+      .discriminatedUnion('kind', [
+        z.strictObject({ kind: z.literal('local').describe('The folder exports in QUITTANCE_DATA_DIR.') }),
+        z.strictObject({
+          kind: z.literal('s3'),
+          bucket: bucketName,
+          region: z.string().regex(/^[a-z0-9-]{2,40}$/u),
+          prefix,
+          endpoint: origin.optional().describe('Of another service that speaks the protocol of S3.'),
+          path_style: z.boolean().default(false).describe('Whether the bucket is in the path and not in the host name.'),
+          access_key: z.strictObject({ id: secretReference, secret: secretReference }).optional().describe('The role of the machine when absent.'),
+          server_side_encryption: z.enum(['AES256', 'aws:kms']).default('AES256').describe('Asked of S3, which has to say that it did.'),
+          kms_key_id: z.string().min(1).max(300).optional(),
+        }),
+        z.strictObject({
+          kind: z.literal('gcs'),
+          bucket: bucketName,
+          prefix,
+          endpoint: origin.optional().describe('Of a service that stands in for Google Cloud Storage.'),
+          credentials: secretReference.optional().describe('The JSON key of a service account; the account of the machine when absent.'),
+          kms_key_name: z.string().regex(/^projects\/[^/]+\/locations\/[^/]+\/keyRings\/[^/]+\/cryptoKeys\/[^/]+$/u).optional().describe('Asked of Google, which has to say that it used it.'),
+        }),
+      ])
+      .prefault({ kind: 'local' }),
+    encryption: z
+      .enum(['age', 'storage'])
+      .default('age')
+      .describe('age: a key made for each package, so that the storage never has it in clear. storage: the server-side encryption of s3 or gcs, so that a download comes from there.'),
+    complaint: z.string().min(1).max(1000).optional().describe('What a package says about where to complain: the supervisory authority and its address.'),
+    automated_decisions: z.string().min(1).max(2000).optional().describe('What a package says about decisions by machines alone, and their logic (Art. 15(1)(h) GDPR).'),
+  })
+  .refine(({ storage, encryption }) => storage.kind !== 'local' || encryption === 'age', 'encryption: storage needs the storage s3 or gcs');
+
+const lawName = z.string().regex(/^[a-z][a-z_]{1,20}$/u, 'must be a law in lower case, such as gdpr');
+const hours = z.number().positive().max(24 * 90);
+const language = z.string().regex(/^[a-z]{2,3}(-[A-Z]{2})?$/u, 'must be a language such as de or pt-BR');
+const noticeTemplate = z.strictObject({
+  subject: z.string().max(300).default('').describe('One line; empty for messages to telephones.'),
+  text: z.string().min(1).max(10_000).describe('Paragraphs between empty lines; {placeholders} as the guide lists them.'),
 });
 
 /** The configuration file `quittance.yaml`: everything that is not secret. */
@@ -81,9 +129,31 @@ export const documentSchema = z.strictObject({
       window_hours: z.number().positive().max(24 * 60).default(72).describe('A task not settled by then goes to a person.'),
       grace_days: z.number().min(0).max(365).default(30).describe('After closure, how long until the data key is destroyed.'),
       confirm_attempts: z.int().min(1).max(20).default(5).describe('How often a system is read back before a person is asked.'),
-      default_law: z.string().regex(/^[a-z][a-z_]{1,20}$/u, 'must be a law in lower case, such as gdpr').default('gdpr').describe('The law whose clock runs when the jurisdiction does not tell.'),
+      default_law: lawName.default('gdpr').describe('The law whose clock runs when the jurisdiction does not tell.'),
     })
     .prefault({}),
+  clocks: z
+    .strictObject({
+      target_hours: z
+        .strictObject({ access: hours.default(48), erasure: hours.default(72), other: hours.default(72) })
+        .prefault({})
+        .describe('Internal targets, from verification on; beside the law, never in place of it.'),
+      without_delay_days: z.int().min(1).max(90).default(15).describe('The internal target where a law says "without delay" and no number.'),
+      also: z.array(lawName).default([]).describe('Laws that hold for every request beside that of its jurisdiction; the strictest wins.'),
+      confirmed_drafts: z.array(lawName).default([]).describe('Law packs that ship as drafts and that your counsel has confirmed; they are used as the others then.'),
+    })
+    .prefault({})
+    .describe('Legal clocks; the laws are in law-packs.'),
+  notices: z
+    .strictObject({
+      language: language.default('en').describe('For a request that names no language, or one that there are no texts for.'),
+      texts: z
+        .record(language, z.strictObject({ templates: z.record(z.string(), noticeTemplate).default({}), words: z.record(z.string(), z.string().min(1).max(1000)).default({}) }))
+        .default({})
+        .describe('Texts of your own, by language. A language that does not ship needs every template and every word.'),
+    })
+    .prefault({})
+    .describe('What is said to people, in which language.'),
   access: z
     .strictObject({
       api_keys: z.array(z.strictObject({ name: nameRule, key: secretReference, verify: verifySchema.default('source') })).default([]),
@@ -103,7 +173,19 @@ export const documentSchema = z.strictObject({
     .prefault({})
     .describe('Where the data protection officer is alerted beside e-mail.'),
   sources: z.record(nameRule, sourceSchema).default({}),
+  gdpr_request: z
+    .strictObject({
+      jwks_url: z.url().describe('Where the public keys are that the application signs its users’ tokens with.'),
+      issuer: z.string().min(1).describe('The iss of these tokens.'),
+      audience: z.string().min(1).describe('The aud of these tokens.'),
+      user_claim: z.string().min(1).max(64).default('sub').describe('The claim that has the user’s id.'),
+      users: nameRule.describe('The connection that knows the accounts by user_id.'),
+      jurisdiction: z.string().regex(/^[A-Z]{2}(-[A-Z0-9]{1,3})?$/u, 'must be an ISO 3166 code such as DE or US-CA').optional(),
+    })
+    .optional()
+    .describe('POST /gdpr-request, for the users of the company’s own application.'),
   connections: z.record(nameRule, connectionSchema).default({}),
+  exports: exportsSchema.prefault({}).describe('Where the packages of access and portability requests are, and how they are encrypted.'),
   audit: z
     .strictObject({
       origin: z.string().regex(/^[a-z0-9][a-z0-9./-]{1,99}$/u, 'must be a name such as example.com/quittance').default('quittance.local/log').describe('The name of the log, in every checkpoint.'),
@@ -122,5 +204,7 @@ export type ProofServiceConfig = z.infer<typeof proofServiceSchema>;
 export type SmsConfig = z.infer<typeof smsSchema>;
 /** One configured source of requests. */
 export type SourceConfig = z.infer<typeof sourceSchema>;
+/** Where packages are, and how they are encrypted. */
+export type ExportsConfig = z.infer<typeof exportsSchema>;
 /** One configured connection; what its connector wants beside the common part is still unparsed. */
 export type ConnectionConfig = z.infer<typeof connectionSchema>;

@@ -17,7 +17,9 @@ export function seal(key: Buffer, plain: Buffer, context: string): Buffer {
   const nonce = randomBytes(nonceBytes);
   const cipher = createCipheriv('aes-256-gcm', key, nonce);
   cipher.setAAD(Buffer.from(context, 'utf8'));
-  const body = Buffer.concat([cipher.update(plain), cipher.final()]);
+  const body = cipher.update(plain);
+  // A stream cipher has nothing left at its end; the tag is there after it.
+  cipher.final();
   return Buffer.concat([Buffer.from([version]), nonce, cipher.getAuthTag(), body]);
 }
 
@@ -31,7 +33,9 @@ export function open(key: Buffer, sealed: Uint8Array, context: string): Buffer {
   decipher.setAAD(Buffer.from(context, 'utf8'));
   decipher.setAuthTag(bytes.subarray(1 + nonceBytes, 1 + nonceBytes + tagBytes));
   try {
-    return Buffer.concat([decipher.update(bytes.subarray(1 + nonceBytes + tagBytes)), decipher.final()]);
+    const plain = decipher.update(bytes.subarray(1 + nonceBytes + tagBytes));
+    decipher.final();
+    return plain;
   } catch (error) {
     throw new Failure('KEY_UNAVAILABLE', 'A sealed value does not open with this key', { cause: error });
   }

@@ -40,6 +40,15 @@ export function recordRoutes(state: () => PurgeState, { app, effect, lies }: Sim
     effect('note.deleted', id);
     return reply.code(204).send();
   }));
+  app.patch('/contacts/:id', guarded((request, reply) => {
+    const subject = byId(request);
+    const { email, phone, external_id: externalId } = request.body as Partial<Record<'email' | 'phone' | 'external_id', string>>;
+    if (lies(request)) return reply.code(204).send();
+    const given = { ...(email === undefined ? {} : { email }), ...(phone === undefined ? {} : { phone }), ...(externalId === undefined ? {} : { external_id: externalId }) };
+    state().subjects.set(subject.id, { ...subject, ...given });
+    effect('contact.corrected', subject.id);
+    return reply.code(204).send();
+  }));
   app.delete('/contacts/:id', guarded((request, reply) => {
     if (lies(request)) return reply.code(204).send();
     const subject = byId(request);

@@ -24,7 +24,7 @@ describe('a message that is accepted', () => {
     expect(answer.statusCode).toBe(202);
     const { id, links, ...rest } = answer.json<Answer>();
     expect(rest).toMatchObject({ status: 'verified', reference: expect.stringMatching(/^Q-/u) as string, due_at: expect.stringMatching(/^2026-12-/u) as string, verification: { method: 'source' } });
-    expect(Object.keys(links).toSorted()).toEqual(['certificate', 'events', 'plan', 'self', 'tasks', 'timeline', 'verification']);
+    expect(Object.keys(links).toSorted()).toEqual(['certificate', 'clock', 'events', 'plan', 'self', 'tasks', 'timeline', 'verification']);
     expect(links['self']).toBe(`/v1/privacy-requests/${id}`);
     const requestId = parseId('request', id);
     if (requestId === undefined) throw new Error('no id');

@@ -7,7 +7,7 @@ import type { RequestId } from '../../../src/contract/ids.ts';
 import { createFailedProofs, createProofVerification, createVault, createVerification, type Vault, type Verification } from '../../../src/modules/identity/index.ts';
 import { createAcceptRequest, createAskAboutProof, createIntakePressure, createSources, createVerifySubject, registerIntakeRoutes, type ProofService } from '../../../src/modules/intake/index.ts';
 import { codeOccasion, createNotify } from '../../../src/modules/notifications/index.ts';
-import { createOpenRequest, createRequestActions, findRequest, type RequestTables } from '../../../src/modules/requests/index.ts';
+import { createLawClocks, createOpenRequest, createRequestActions, findRequest, type RequestTables } from '../../../src/modules/requests/index.ts';
 import { documentSchema } from '../../../src/platform/config/document.ts';
 import { createLocalKeyProvider } from '../../../src/platform/crypto/key-provider.ts';
 import { loadSystemKeys, type SystemKeys } from '../../../src/platform/crypto/system-keys.ts';
@@ -105,6 +105,7 @@ export async function openIntakeWorld(open: () => Promise<Database> = openEmbedd
     sendCode: (tx, requestId, number) => notify(tx, { requestId, template: 'verification_code', recipient: 'subject', occasion: codeOccasion(number) }),
   });
   let failing = false;
+  const clocks = createLawClocks(config.clocks, 'gdpr');
   const openRequest = createOpenRequest({
     clock,
     random: systemRandom,
@@ -117,10 +118,11 @@ export async function openIntakeWorld(open: () => Promise<Database> = openEmbedd
       failing = false;
       throw new Error('the process ran out of something');
     },
-    defaultLaw: 'gdpr',
+    clocks,
+    notify: async () => undefined,
     unverifiedDays: 14,
   });
-  const actions = createRequestActions({ database, clock, jobs: queue, record });
+  const actions = createRequestActions({ database, clock, jobs: queue, record, clocks, notify: async () => undefined });
   const logged: string[] = [];
   const log = createLog('trace', { write: (line) => void logged.push(line) });
   const app = await createHttpServer(log, '0.0.0');

@@ -4,7 +4,7 @@ import { plant } from './plant.ts';
 plant(
   'modules/orchestration/run-task.ts',
   'const outcome = await call(deps, claimed, vault);',
-  `if (claimed.step === 'erase') await recordResult(deps, claimed, vault, { step: 'erase', value: { state: 'done', outcome: 'erased', counts: {}, residue: [] } });
+  `if (claimed.step === 'act') await recordResult(deps, claimed, vault, { step: 'act', value: { state: 'done', outcome: 'erased', counts: {}, residue: [] } });
     else await recordResult(deps, claimed, vault, { step: 'confirm', value: { state: 'absent' } });
     const outcome = await call(deps, claimed, vault);`,
 );

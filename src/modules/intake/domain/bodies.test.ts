@@ -3,7 +3,7 @@ import { isFailure } from '../../../platform/failure.ts';
 import { readBody, type BodyOptions } from './bodies.ts';
 import { readIdempotencyKey } from './idempotency-key.ts';
 
-const verified: BodyOptions = { defaultCountry: 'US', verify: 'source' };
+const verified: BodyOptions = { defaultCountry: 'US', verify: 'source', right: 'erasure' };
 const unverified: BodyOptions = { ...verified, verify: 'email_code' };
 
 function refusal(body: unknown, options = verified): { code: string; field: string | undefined; detail: string } {
@@ -24,6 +24,8 @@ describe('a body', () => {
       requestId: undefined,
       verification: 'source',
       proof: undefined,
+      corrections: [],
+      language: undefined,
       identifiers: [
         { kind: 'email', value: 'ada@example.com', raw: 'Ada@Example.com', foundBy: 'given', confidence: 1 },
         { kind: 'phone', value: '+12025550143', raw: '(202) 555-0143', foundBy: 'given', confidence: 1 },
@@ -97,7 +99,9 @@ describe('a body', () => {
     ['an empty list', { subject: { identifiers: [] } }, 'IDENTIFIER_MISSING', undefined],
     ['no list', { subject: {} }, 'VALIDATION_FAILED', '/subject/identifiers'],
     ['a right only', { right: 'erasure' }, 'VALIDATION_FAILED', '/subject'],
-    ['a right that is not carried out', { right: 'access', subject: { identifiers: [] } }, 'VALIDATION_FAILED', '/right'],
+    ['a right that there is not', { right: 'oblivion', subject: { identifiers: [] } }, 'VALIDATION_FAILED', '/right'],
+    ['a rectification of nothing', { right: 'rectification', subject: { identifiers: [{ kind: 'email', value: 'ada@example.com' }] } }, 'VALIDATION_FAILED', '/corrections'],
+    ['corrections of an erasure', { right: 'erasure', subject: { identifiers: [{ kind: 'email', value: 'ada@example.com' }] }, corrections: [{ field: 'name', to: 'Ada' }] }, 'VALIDATION_FAILED', '/corrections'],
     ['an array', [], 'VALIDATION_FAILED', '/'],
     ['null', null, 'VALIDATION_FAILED', '/'],
     ['a text', 'ada@example.com', 'VALIDATION_FAILED', '/'],
@@ -114,6 +118,13 @@ describe('a body', () => {
     ['21 identifiers', { subject: { identifiers: Array.from({ length: 21 }, (_, n) => ({ kind: 'user_id', value: `u${n}` })) } }, 'VALIDATION_FAILED', '/subject/identifiers'],
   ])('with %s is refused, and the place named', (_what, body, code, field) => {
     expect(refusal(body)).toMatchObject({ code, field });
+  });
+
+  it('of a rectification carries what is to be put right, and the language that the person is written to in', () => {
+    const corrections = [{ field: 'email', from: 'ada@example.com', to: 'ada@example.org' }, { field: 'name', to: 'Ada Example' }];
+    const parsed = readBody({ right: 'rectification', subject: { identifiers: [{ kind: 'user_id', value: 'u1' }] }, corrections, language: 'de' }, verified);
+    expect(parsed).toMatchObject({ right: 'rectification', corrections, language: 'de' });
+    expect(parsed.corrections[1]).not.toHaveProperty('from');
   });
 
   it('is never repeated in what is said of it, its keys neither', () => {

@@ -3,10 +3,12 @@ import { identifierKindSchema, type IdentifierKind } from '../../../contract/ide
 import { rightSchema, type Right } from '../../../contract/outcomes.ts';
 import type { VerifyPolicy } from '../../../platform/config/document.ts';
 import { Failure } from '../../../platform/failure.ts';
-import { normalise, verificationMethodFor, type NewIdentifier, type VerificationMethod } from '../../identity/index.ts';
+import { normalise, verificationMethodFor, type NewIdentifier, type SealedCorrection, type VerificationMethod } from '../../identity/index.ts';
 
 /** Longer than any identifier in any kind's rule: what is longer is refused before anything looks at it. */
 const textMax = 1024;
+/** More corrections than one request has. */
+const correctionsMax = 20;
 /** More identifiers than a person gives; what systems know beside them is found by resolution. */
 const identifiersMax = 20;
 
@@ -32,6 +34,19 @@ export const fullBodySchema = z.strictObject({
   right: rightSchema.optional(),
   subject: z.strictObject({ identifiers: z.array(z.strictObject({ kind: identifierKindSchema, value: text })).max(identifiersMax) }),
   jurisdiction: jurisdictionSchema.optional(),
+  corrections: z
+    .array(
+      z.strictObject({
+        field: z.string().regex(/^[a-z][a-z0-9_]{0,63}$/u, 'must be a name such as email or postal_address'),
+        from: text.optional().describe('What is there now: a system that holds something else is left as it is.'),
+        to: text,
+      }),
+    )
+    .min(1)
+    .max(correctionsMax)
+    .optional()
+    .describe('For a rectification: what is to be put right, by the names that the systems agree on.'),
+  language: z.string().regex(/^[a-z]{2,3}(-[A-Z]{2})?$/u, 'must be a language such as de or pt-BR').optional().describe('In which the person is written to.'),
 });
 
 /** The shape of a source that has its own ids and, perhaps, a proof of who the person is. */
@@ -63,6 +78,8 @@ export interface ParsedBody {
   readonly right: Right | undefined;
   readonly jurisdiction: string | undefined;
   readonly identifiers: readonly NewIdentifier[];
+  readonly corrections: readonly SealedCorrection[];
+  readonly language: string | undefined;
 }
 
 /** What reading a body depends on. */
@@ -71,6 +88,8 @@ export interface BodyOptions {
   readonly defaultCountry: string;
   /** What proves who the person is. A code proves what it was sent to; the rest is then the source's word. */
   readonly verify: VerifyPolicy;
+  /** What is asked for where the body does not say. */
+  readonly right: Right;
 }
 
 const flatKinds: readonly (readonly [name: string, kind: IdentifierKind])[] = [
@@ -109,6 +128,8 @@ interface GivenBody {
   readonly request_id?: string;
   readonly identity_proof_hash?: string | undefined;
   readonly given: readonly GivenText[];
+  readonly corrections?: readonly { readonly field: string; readonly from?: string | undefined; readonly to: string }[] | undefined;
+  readonly language?: string | undefined;
 }
 
 const named = (kinds: typeof flatKinds, body: Readonly<Record<string, string | undefined>>): readonly GivenText[] =>
@@ -134,7 +155,10 @@ function readShape(body: object): GivenBody {
  */
 export function readBody(body: unknown, options: BodyOptions): ParsedBody {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) throw new Failure('VALIDATION_FAILED', 'The body must be a JSON object', { field: '/' });
-  const { given, right, jurisdiction, request_id: requestId, identity_proof_hash: proof } = readShape(body);
+  const { given, right, jurisdiction, request_id: requestId, identity_proof_hash: proof, corrections = [], language } = readShape(body);
+  if (((right ?? options.right) === 'rectification') !== corrections.length > 0) {
+    throw new Failure('VALIDATION_FAILED', '/corrections belongs to the right rectification, which needs it', { field: '/corrections' });
+  }
   if (given.length === 0) {
     throw new Failure('IDENTIFIER_MISSING', 'Name the person by at least one of e-mail address, phone number, Stripe customer id or user id');
   }
@@ -145,7 +169,7 @@ export function readBody(body: unknown, options: BodyOptions): ParsedBody {
   const identifiers = readIdentifiers(given, options);
   const verification = verificationMethodFor(options.verify, identifiers.map((each) => each.kind));
   // A proof that nobody is asked about is not kept.
-  return { right, jurisdiction, requestId, verification, proof: isProof ? proof : undefined, identifiers };
+  return { right, jurisdiction, requestId, verification, proof: isProof ? proof : undefined, identifiers, corrections: corrections.map(({ field, from, to }) => ({ field, to, ...(from === undefined ? {} : { from }) })), language };
 }
 
 /** What a code proves: what it was sent to. The word of the source or of the verification service covers all that was given. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { afterConfirm, afterErase, afterFailure, type ConfirmFacts } from './erasure-outcome.ts';
+import { afterConfirm, afterAct, afterFailure, type ConfirmFacts } from './erasure-outcome.ts';
 
 const nothing = { counts: {}, residue: [] } as const;
 const identifier = { kind: 'stripe_customer', value: 'cus_example1' } as const;
@@ -14,23 +14,23 @@ const facts: ConfirmFacts = {
 
 describe('after a step of the erasure', () => {
   test('what the system calls erased is read back before it counts', () => {
-    expect(afterErase({ state: 'done', outcome: 'erased', ...nothing }, { seenHere: true, isLastHope: false })).toEqual({ to: 'confirming', wakeInMs: 0, outcome: 'erased' });
+    expect(afterAct({ state: 'done', outcome: 'erased', ...nothing }, { seenHere: true, isLastHope: false })).toEqual({ to: 'confirming', wakeInMs: 0, outcome: 'erased' });
   });
   test('what is already absent is read back too', () => {
-    expect(afterErase({ state: 'done', outcome: 'already_absent', ...nothing }, { seenHere: true, isLastHope: false }).to).toBe('confirming');
+    expect(afterAct({ state: 'done', outcome: 'already_absent', ...nothing }, { seenHere: true, isLastHope: false }).to).toBe('confirming');
   });
   test('finding nothing where resolution saw the person goes to a person', () => {
-    expect(afterErase({ state: 'done', outcome: 'nothing_matched', ...nothing }, { seenHere: true, isLastHope: false })).toEqual({ to: 'manual', code: 'NOTHING_MATCHED' });
+    expect(afterAct({ state: 'done', outcome: 'nothing_matched', ...nothing }, { seenHere: true, isLastHope: false })).toEqual({ to: 'manual', code: 'NOTHING_MATCHED' });
   });
   test('finding nothing where nobody saw the person is settled as exactly that', () => {
-    expect(afterErase({ state: 'done', outcome: 'nothing_matched', ...nothing }, { seenHere: false, isLastHope: false })).toEqual({ to: 'settled', outcome: 'nothing_matched', confirmation: null });
+    expect(afterAct({ state: 'done', outcome: 'nothing_matched', ...nothing }, { seenHere: false, isLastHope: false })).toEqual({ to: 'settled', outcome: 'nothing_matched', confirmation: null });
   });
   test('what is retained is settled without a confirmation, and comes back when it is of age', () => {
-    expect(afterErase({ state: 'done', outcome: 'nothing_matched', ...nothing }, { seenHere: false, isLastHope: true })).toEqual({ to: 'manual', code: 'NOTHING_MATCHED' });
-    expect(afterErase({ state: 'done', outcome: 'retained', ...nothing, revisitAt: 5 }, { seenHere: true, isLastHope: false })).toEqual({ to: 'settled', outcome: 'retained', confirmation: null, revisitAt: 5 });
+    expect(afterAct({ state: 'done', outcome: 'nothing_matched', ...nothing }, { seenHere: false, isLastHope: true })).toEqual({ to: 'manual', code: 'NOTHING_MATCHED' });
+    expect(afterAct({ state: 'done', outcome: 'retained', ...nothing, revisitAt: 5 }, { seenHere: true, isLastHope: false })).toEqual({ to: 'settled', outcome: 'retained', confirmation: null, revisitAt: 5 });
   });
   test('a vendor that needs time is waited for, never for a negative time', () => {
-    expect(afterErase({ state: 'wait', cursor: null, afterMs: -7, reason: 'vendor_job' }, { seenHere: true, isLastHope: false })).toEqual({ to: 'erasing', wakeInMs: 0 });
+    expect(afterAct({ state: 'wait', cursor: null, afterMs: -7, reason: 'vendor_job' }, { seenHere: true, isLastHope: false })).toEqual({ to: 'running', wakeInMs: 0 });
   });
 });
 
@@ -64,9 +64,9 @@ describe('after a read-back', () => {
 });
 
 describe('after a call that failed', () => {
-  const state = { status: 'erasing', attempt: 1, windowPassed: false, waitMs: 42 } as const;
+  const state = { status: 'running', attempt: 1, windowPassed: false, waitMs: 42 } as const;
   test('what can be tried later is tried later', () => {
-    expect(afterFailure({ code: 'VENDOR_TIMEOUT', retry: 'later' }, state)).toEqual({ to: 'erasing', wakeInMs: 42 });
+    expect(afterFailure({ code: 'VENDOR_TIMEOUT', retry: 'later' }, state)).toEqual({ to: 'running', wakeInMs: 42 });
   });
   test('what only a person can mend goes to a person at once', () => {
     expect(afterFailure({ code: 'CONNECTION_AUTH', retry: 'operator' }, state)).toEqual({ to: 'manual', code: 'CONNECTION_AUTH' });
@@ -81,7 +81,7 @@ describe('after a call that failed', () => {
 
 test('no failure, whatever it is, is ever counted as success', () => {
   const failures = fc.record({ code: fc.constantFrom('VENDOR_TIMEOUT', 'CONNECTION_AUTH', 'INTERNAL', 'KEY_DESTROYED', 'VENDOR_MALFORMED'), retry: fc.constantFrom('never', 'later', 'operator') });
-  const states = fc.record({ status: fc.constantFrom('erasing', 'confirming'), attempt: fc.nat(20), windowPassed: fc.boolean(), waitMs: fc.nat() });
+  const states = fc.record({ status: fc.constantFrom('running', 'confirming'), attempt: fc.nat(20), windowPassed: fc.boolean(), waitMs: fc.nat() });
   fc.assert(
     fc.property(failures, states, (failure, state) => {
       expect(afterFailure(failure as Parameters<typeof afterFailure>[0], state as Parameters<typeof afterFailure>[1]).to).not.toBe('settled');

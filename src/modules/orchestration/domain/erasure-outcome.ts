@@ -1,10 +1,10 @@
-import type { ConfirmResult, EraseResult } from '../../../connector-kit/index.ts';
+import type { ConfirmResult, EraseResult, RectifyConfirmation } from '../../../connector-kit/index.ts';
 import type { ErrorCode, Retry } from '../../../contract/errors.ts';
 import type { Identifier } from '../../../contract/identifiers.ts';
 import type { Confirmation, Outcome } from '../../../contract/outcomes.ts';
 
 /**
- * What becomes of a task after something was observed. This file alone decides when an erasure counts as done.
+ * What becomes of a task after something was observed. This file alone decides when an erasure, or a correction, counts as done.
  *
  * An erasure is done when its task is settled as `erased`, `anonymised` or `already_absent`. That takes two observations: the system said so,
  * and a read-back then saw nothing (`verified_absent`), or the system cannot be read back (`attested_by_vendor`). Any other outcome claims no erasure.
@@ -12,24 +12,24 @@ import type { Confirmation, Outcome } from '../../../contract/outcomes.ts';
  * Settled elsewhere, and never as done: what cannot be asked (`plan-request.ts`), what is left out (`close-request.ts`), and what a person decides
  * (`manual-tasks.ts`; what was done by hand stays `unconfirmed`). Callers may be stricter, and hand to a person what has no time left; never kinder.
  *
- * `erasing` and `confirming`: that step again, or next, after `wakeInMs`. `countsConfirm`: a read-back found the person, which is counted.
+ * `running` and `confirming`: that step again, or next, after `wakeInMs`. `countsConfirm`: a read-back found the person, which is counted.
  * `settled`: over. `revisitAt`: what stayed can be erased then. `manual`: a person decides, by the code; the caller takes back the outcome.
  */
 export type Verdict =
-  | { readonly to: 'erasing' | 'confirming'; readonly wakeInMs: number; readonly outcome?: Outcome; readonly countsConfirm?: true }
+  | { readonly to: 'running' | 'confirming'; readonly wakeInMs: number; readonly outcome?: Outcome; readonly countsConfirm?: true }
   | { readonly to: 'settled'; readonly outcome: Outcome; readonly confirmation: Confirmation | null; readonly revisitAt?: number }
   | { readonly to: 'manual'; readonly code: ErrorCode; readonly confirmation?: Confirmation };
 
 /**
- * After a step of the erasure. Done is not settled: what was erased, or seen gone, is read back first. `seenHere`: resolution saw this identifier
+ * After a step of what a task is for. Done is not settled: what was erased, corrected or seen gone is read back first. `seenHere`: resolution saw this identifier
  * in this very system; `isLastHope`: the system cannot be searched, and nothing that it was given matched. What is reported is believed until the read-back; that it is well-formed is the matter of `check-result.ts`.
  */
-export function afterErase(result: EraseResult, facts: { readonly seenHere: boolean; readonly isLastHope: boolean }): Verdict {
+export function afterAct(result: EraseResult, facts: { readonly seenHere: boolean; readonly isLastHope: boolean }): Verdict {
   switch (result.state) {
     case 'continue':
-      return { to: 'erasing', wakeInMs: 0 };
+      return { to: 'running', wakeInMs: 0 };
     case 'wait':
-      return { to: 'erasing', wakeInMs: Math.max(0, result.afterMs) };
+      return { to: 'running', wakeInMs: Math.max(0, result.afterMs) };
     case 'operator':
       return { to: 'manual', code: result.code };
     case 'done':
@@ -40,12 +40,15 @@ export function afterErase(result: EraseResult, facts: { readonly seenHere: bool
         case 'retained':
           // Claims no erasure, so there is nothing to read back; `request-verdict.ts` asks for its reason.
           return { to: 'settled', outcome: 'retained', confirmation: null, ...revisit(result) };
-        case 'corrected':
         case 'refreshed':
           // Claims no erasure either: what it made anew is not of one person.
           return { to: 'settled', outcome: 'refreshed', confirmation: null };
+        case 'exported':
+          // What the system gave is kept; whether it gave all that it holds, nobody but the system can say.
+          return { to: 'settled', outcome: 'exported', confirmation: null };
         case 'erased':
         case 'anonymised':
+        case 'corrected':
         case 'already_absent':
           return { to: 'confirming', wakeInMs: 0, outcome: result.outcome };
       }
@@ -91,10 +94,29 @@ export function afterConfirm(result: ConfirmResult, facts: ConfirmFacts): Verdic
     case 'present': {
       // Only what has an open task of its own is not this task's matter; anything else that is still there is.
       if (result.found.length > 0 && result.found.every((each) => facts.isOthers(each))) return settled('verified_absent');
-      if (facts.confirmCount + 1 >= facts.confirmAttemptsMax) return { to: 'manual', code: 'STILL_PRESENT', confirmation: 'unconfirmed' };
-      return { to: 'confirming', wakeInMs: Math.min(presentWaitMaxMs, presentWaitMs * 2 ** facts.confirmCount), countsConfirm: true };
+      return stillThere(facts);
     }
   }
+}
+
+/** After the read-back of a correction. Settled as done only where everything is as the person asked, or where the system cannot be read back. */
+export function afterRectifyConfirm(result: RectifyConfirmation, facts: Pick<ConfirmFacts, 'outcome' | 'confirmCount' | 'confirmAttemptsMax'>): Verdict {
+  switch (result.state) {
+    case 'as_asked':
+      return { to: 'settled', outcome: facts.outcome, confirmation: 'verified_as_asked' };
+    case 'attested':
+      return { to: 'settled', outcome: facts.outcome, confirmation: 'attested_by_vendor' };
+    case 'later':
+      return { to: 'confirming', wakeInMs: Math.max(0, result.afterMs) };
+    case 'otherwise':
+      return stillThere(facts);
+  }
+}
+
+/** A system that says done and does not show it: it is looked at again, more and more seldom, and then by a person. */
+function stillThere(facts: Pick<ConfirmFacts, 'confirmCount' | 'confirmAttemptsMax'>): Verdict {
+  if (facts.confirmCount + 1 >= facts.confirmAttemptsMax) return { to: 'manual', code: 'STILL_PRESENT', confirmation: 'unconfirmed' };
+  return { to: 'confirming', wakeInMs: Math.min(presentWaitMaxMs, presentWaitMs * 2 ** facts.confirmCount), countsConfirm: true };
 }
 
 /** Bugs of our own are tried this often before a person is asked. */
@@ -103,7 +125,7 @@ const internalAttemptsMax = 6;
 /** After a call that failed: it is tried again or goes to a person, and never settles anything. `waitMs` is the backoff that the caller drew. */
 export function afterFailure(
   failure: { readonly code: ErrorCode; readonly retry: Retry },
-  facts: { readonly status: 'erasing' | 'confirming'; readonly attempt: number; readonly windowPassed: boolean; readonly waitMs: number },
+  facts: { readonly status: 'running' | 'confirming'; readonly attempt: number; readonly windowPassed: boolean; readonly waitMs: number },
 ): Verdict {
   if (failure.retry !== 'later') return { to: 'manual', code: failure.code };
   if (failure.code === 'INTERNAL' && facts.attempt >= internalAttemptsMax) return { to: 'manual', code: 'INTERNAL' };

@@ -1,7 +1,7 @@
-import type { Capabilities } from '../../../connector-kit/index.ts';
+import type { Capabilities, Connection } from '../../../connector-kit/index.ts';
 import type { IdentifierId } from '../../../contract/ids.ts';
 import type { IdentifierKind } from '../../../contract/identifiers.ts';
-import type { Action, Decision } from '../../../contract/outcomes.ts';
+import { copyRights, restrictingRights, type Action, type Decision, type Right } from '../../../contract/outcomes.ts';
 
 /** What planning needs to know of a connection. */
 export interface PlannedConnection {
@@ -10,6 +10,8 @@ export interface PlannedConnection {
   readonly action: 'erase' | 'anonymise';
   readonly after: readonly string[];
   readonly capabilities: Capabilities;
+  /** What of the rights beyond erasure its connector can carry out. */
+  readonly connection: Pick<Connection, 'export' | 'rectify'>;
 }
 
 /** What planning needs to know of an identifier: never its value. */
@@ -49,13 +51,48 @@ export interface PlannedTask {
 }
 
 /**
- * Turns the identifiers of a person and the configured connections into tasks, in the order of the connections.
+ * Turns the right, the identifiers of a person and the configured connections into tasks, in the order of the connections. Pure. Rights that only
+ * restrict processing have no tasks.
+ */
+export function planTasks(right: Right, connections: readonly PlannedConnection[], identifiers: readonly PlannedIdentifier[], dueAt: number, searches: readonly Search[] = []): readonly PlannedTask[] {
+  if (restrictingRights.includes(right)) return [];
+  if (right === 'erasure') return planErasure(connections, identifiers, dueAt, searches);
+  return connections.flatMap((connection) => planOther(copyRights.includes(right) ? 'export' : 'rectify', connection, identifiers, dueAt, searches));
+}
+
+/** The systems that are read, or corrected: nothing is ever erased for a right that is not erasure. A system that cannot do it is given to a person. */
+function planOther(action: 'export' | 'rectify', connection: PlannedConnection, identifiers: readonly PlannedIdentifier[], dueAt: number, searches: readonly Search[]): readonly PlannedTask[] {
+  const { capabilities } = connection;
+  const canDo = connection.connection[action] !== undefined;
+  const kinds = (action === 'export' ? capabilities.exports : undefined) ?? capabilities.erases;
+  const able = identifiers.filter((each) => kinds.includes(each.kind));
+  // Of several names for one person in one system, the surest comes first, and of those one that the system was seen to know.
+  const rank = (each: PlannedIdentifier): number => (each.isDoubtful ? 2 : 0) + (each.seenIn.includes(connection.name) ? 0 : 1);
+  const ordered = able.toSorted((a, b) => rank(a) - rank(b));
+  const targets = !canDo || (action === 'export' && capabilities.exportsWhole === true) ? ordered.slice(0, 1) : able;
+  const plain = { afterConnections: connection.after, afterOwn: action === 'rectify' ? 'earlier' : 'none' } as const;
+  const search = searchOf(connection, identifiers, dueAt, searches);
+  const [first] = identifiers;
+  if (targets.length === 0 && first !== undefined) return [...search, { ...taskOf(connection, first, dueAt), action, decision: 'not_applicable', seenHere: false, ...plain }];
+  return [...search, ...targets.map((target): PlannedTask => ({ ...taskOf(connection, target, dueAt), action, decision: canDo ? action : 'unsupported', ...plain }))];
+}
+
+/** The task that looks into a system which could not be looked into before. */
+function searchOf(connection: PlannedConnection, identifiers: readonly PlannedIdentifier[], dueAt: number, searches: readonly Search[]): readonly PlannedTask[] {
+  const searched = identifiers.filter((each) => connection.capabilities.locates.includes(each.kind));
+  const search = searches.find((each) => each.connection === connection.name);
+  const key = searched.find((each) => each.id === search?.by) ?? searched[0];
+  if (search === undefined || key === undefined) return [];
+  return [{ ...taskOf(connection, key, dueAt), action: 'locate', decision: 'locate', seenHere: false, isDoubtful: false, afterConnections: [], afterOwn: 'none' }];
+}
+
+/**
  * Each system is asked by every identifier by which it erases. Where the person has none of those, it is searched by what it can be searched
  * by, and where it cannot be asked by anything that is known, the plan says so: no system is passed over in silence. A system that is the
  * identity map comes after all others. A system of `searches`, which could not be looked into before, is looked into by a task of its own, before the
  * erasures there, which would take away what it looks for. Where aggregates are derived from what a system holds, a last task has them refreshed.
  */
-export function planTasks(connections: readonly PlannedConnection[], identifiers: readonly PlannedIdentifier[], dueAt: number, searches: readonly Search[] = []): readonly PlannedTask[] {
+function planErasure(connections: readonly PlannedConnection[], identifiers: readonly PlannedIdentifier[], dueAt: number, searches: readonly Search[]): readonly PlannedTask[] {
   const tasks: PlannedTask[] = [];
   for (const connection of connections) {
     const { capabilities } = connection;
@@ -63,11 +100,9 @@ export function planTasks(connections: readonly PlannedConnection[], identifiers
     const searched = identifiers.filter((each) => capabilities.locates.includes(each.kind));
     const targets = direct.length > 0 ? direct : searched;
     const first = identifiers[0];
-    const search = searches.find((each) => each.connection === connection.name);
-    const key = searched.find((each) => each.id === search?.by) ?? searched[0];
-    if (search !== undefined && key !== undefined) {
-      tasks.push({ ...taskOf(connection, key, dueAt), action: 'locate', decision: 'locate', seenHere: false, isDoubtful: false, afterConnections: [], afterOwn: 'none' });
-    } else if (targets.length === 0 && first !== undefined) {
+    const search = searchOf(connection, identifiers, dueAt, searches);
+    tasks.push(...search);
+    if (search.length === 0 && targets.length === 0 && first !== undefined) {
       // Nothing that is known of the person means anything to this system: that is said, and not passed over in silence.
       tasks.push({ ...taskOf(connection, first, dueAt), decision: 'not_applicable', seenHere: false, afterConnections: [], afterOwn: 'none' });
     }

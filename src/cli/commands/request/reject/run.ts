@@ -1,9 +1,9 @@
+import type { RefusalReason } from '../../../../contract/justifications.ts';
 import { actOnRequest } from '../../../act-on-request.ts';
 import type { CliContext, JsonFlag } from '../../../context.ts';
-import type { RejectionReason } from '../../../operator-choices.ts';
 
 interface Flags extends JsonFlag {
-  readonly reason: RejectionReason;
+  readonly reason: RefusalReason;
 }
 
 /** Refuses a request. */

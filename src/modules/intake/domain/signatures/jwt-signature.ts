@@ -6,7 +6,7 @@ import { badSignature, headerOf, type VerifySignature } from './signature.ts';
 /**
  * Asymmetric algorithms only: with a public key set, an HMAC algorithm would take a public key for the secret (RFC 8725, section 2.1).
  */
-const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
+export const asymmetricAlgorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
 
 /** What a JWT source expects. */
 export interface JwtExpectations {
@@ -14,13 +14,16 @@ export interface JwtExpectations {
   readonly audience: string | undefined;
 }
 
+/** Whether what went wrong is the fetching or reading of the sender's keys: our trouble or theirs, and not the token's. */
+export const isKeyTrouble = (error: errors.JOSEError): boolean => error.code === 'ERR_JOSE_GENERIC' || keySetErrors.has(error.code);
+
 /** Errors of fetching or reading the sender's keys: our trouble or theirs, and not the signature's. */
 const keySetErrors: ReadonlySet<string> = new Set([errors.JWKSTimeout.code, errors.JWKSInvalid.code]);
 
 async function verifiedPayload(token: string, keys: JWTVerifyGetKey, expected: JwtExpectations, now: number): Promise<JWTPayload> {
   try {
     const verified = await jwtVerify(token, keys, {
-      algorithms,
+      algorithms: asymmetricAlgorithms,
       currentDate: new Date(now),
       requiredClaims: ['iat', 'exp', 'jti', 'body_sha256'],
       ...(expected.issuer === undefined ? {} : { issuer: expected.issuer }),
@@ -30,7 +33,7 @@ async function verifiedPayload(token: string, keys: JWTVerifyGetKey, expected: J
   } catch (error) {
     // jose looks at the claims after the signature held, so that only the signer learns this.
     if (error instanceof errors.JWTExpired) throw new Failure('SIGNATURE_STALE', 'The token has expired; sign the message anew', { cause: error });
-    if (error instanceof errors.JOSEError && error.code !== 'ERR_JOSE_GENERIC' && !keySetErrors.has(error.code)) throw badSignature(error);
+    if (error instanceof errors.JOSEError && !isKeyTrouble(error)) throw badSignature(error);
     throw new Failure('KEY_UNAVAILABLE', "The sender's keys could not be fetched; send the message again later", { cause: error });
   }
 }

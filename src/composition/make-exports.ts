@@ -1,0 +1,69 @@
+import { formatId } from '../contract/ids.ts';
+import { createExports, createExportStorage, type Exports } from '../modules/exports/index.ts';
+import { exportCodeOccasion, type Notify } from '../modules/notifications/index.ts';
+import { openManualTask, tasksOf, type OrchestrationTables } from '../modules/orchestration/index.ts';
+import { findRequest, requestAdvance, type RequestTables } from '../modules/requests/index.ts';
+import type { Connections } from '../modules/connections/index.ts';
+import type { Vault } from '../modules/identity/index.ts';
+import type { AuditEntry } from '../contract/audit-entry.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { ConfigDocument } from '../platform/config/document.ts';
+import type { SecretSources } from '../platform/config/load.ts';
+import type { Settings } from '../platform/config/settings.ts';
+import type { SystemKeys } from '../platform/crypto/system-keys.ts';
+import type { Database, Tx } from '../platform/db/database.ts';
+import { Failure } from '../platform/failure.ts';
+import type { Jobs } from '../platform/jobs/jobs.ts';
+import type { Log } from '../platform/log.ts';
+import type { Random } from '../platform/random.ts';
+
+/** What packages are made with. */
+export interface ExportParts {
+  readonly settings: Settings;
+  readonly config: ConfigDocument;
+  readonly secrets: SecretSources;
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly jobs: Pick<Jobs, 'send' | 'poke'>;
+  readonly vault: Pick<Vault, 'unlock'>;
+  readonly systemKeys: Pick<SystemKeys, 'mac'>;
+  readonly connections: Connections;
+  readonly record: (tx: Tx, entry: AuditEntry) => Promise<void>;
+  readonly notify: Notify;
+  /** Where people reach this server. */
+  readonly publicUrl: () => string;
+}
+
+/** Makes the packages' module of the others: what a package says of its request, and who hears what becomes of it. */
+export async function makeExports(parts: ExportParts): Promise<{ readonly exports: Exports; readonly linkOrigin: string | undefined }> {
+  const { config, database, clock, notify, jobs } = parts;
+  const systems = Object.fromEntries(parts.connections.all.map(({ name, title }) => [name, { title, holds: config.connections[name]?.holds ?? {} }]));
+  const storage = await createExportStorage(config.exports, parts.settings.dataDir, parts.secrets);
+  const exports = createExports({
+    ...parts,
+    storage,
+    encryption: config.exports.encryption,
+    systems,
+    controller: { name: config.controller.name, contact: config.controller.contact, dpo: config.controller.dpo },
+    complaint: config.exports.complaint,
+    automatedDecisions: config.exports.automated_decisions,
+    describeRequest: async (requestId) => {
+      const request = await findRequest(database.read<RequestTables>(), requestId);
+      if (request === undefined) throw new Failure('NOT_FOUND', 'There is no such request');
+      const { request_right: right } = request;
+      if (right !== 'access' && right !== 'portability') throw new Error('A package is made for a right that has none');
+      const tasks = await tasksOf(database.read<OrchestrationTables>(), requestId);
+      const empty = tasks.filter((task) => task.action === 'export' && task.outcome !== 'exported' && task.outcome !== 'nothing_matched');
+      const notSearched = empty.map((task) => ({ system: task.connection, reason: task.outcome ?? 'failed' }));
+      return { requestId: formatId('request', requestId), reference: request.reference, right, law: request.law, jurisdiction: request.jurisdiction, receivedAt: request.received_at.toISOString(), notSearched };
+    },
+    onMade: (tx, requestId) => jobs.send(tx, requestAdvance, { request_id: requestId }),
+    sendCode: (tx, requestId, number) => notify(tx, { requestId, template: 'verification_code', recipient: 'subject', occasion: exportCodeOccasion(number) }),
+    onDeletionRefused: (tx, requestId) => openManualTask({ clock, notify }, tx, { requestId, taskId: null, code: 'EXPORT_NOT_DELETED' }),
+    codeMinutes: config.identity.code_minutes,
+    codeAttempts: config.identity.code_attempts,
+  });
+  return { exports, linkOrigin: storage.linkOrigin };
+}

@@ -1,0 +1,108 @@
+import { sql } from 'kysely';
+import { Failure, type Correction, type EraseResult, type RectifyConfirmation, type RectifyContext } from '../../connector-kit/index.ts';
+import type { DatabaseConfig } from './config.ts';
+import { splitColumn } from './data-map.ts';
+import { batchRows } from './erase-batch.ts';
+import { parseCursor, toJson } from './erase-cursor.ts';
+import { codeOf } from './erase-rows.ts';
+import type { LiveColumn } from './live-schema.ts';
+import type { Row, Session } from './open-database.ts';
+import { hasKey, keyOf, keyValues, readPersonRows } from './person-rows.ts';
+import { findRows, keyKind, subjectOf, tableOf, type Subject } from './subject.ts';
+import { withSystem, type System } from './system.ts';
+import { canonical, written } from './values.ts';
+
+/**
+ * Corrects the columns that the connection names for the fields, in every row of the person. A value that is neither what the person said was there nor
+ * what it should be is left as it is. A field without a column goes to a person before anything is changed. Doing it twice changes nothing more.
+ */
+export async function rectifyRows(context: RectifyContext, config: DatabaseConfig): Promise<EraseResult> {
+  const unknown = context.corrections.filter(({ field }) => config.rectify[field] === undefined);
+  if (unknown.length > 0) {
+    return { state: 'operator', code: 'UNSUPPORTED', detail: `No column is named for ${unknown.map(({ field }) => field).join(', ')}`, counts: {}, residue: [] };
+  }
+  return withSystem(config, async (system, session) => {
+    const subjects = await subjectsOf(context, system, session);
+    const counts: Record<string, number> = {};
+    let asAsked = 0;
+    for (const correction of context.corrections) {
+      for (const subject of subjects) {
+        for await (const { target, rows } of pagesOf(system, session, correction, subject)) {
+          const stale = rows.filter((row) => isStale(target.column, row, correction));
+          asAsked += rows.filter((row) => canonical(target.column, row[target.column.name] ?? null) === canonical(target.column, correction.to)).length;
+          if (stale.length === 0) continue;
+          await correct(system, session, target, stale, correction);
+          asAsked += stale.length;
+          counts[codeOf(target.table)] = (counts[codeOf(target.table)] ?? 0) + stale.length;
+        }
+      }
+    }
+    return { state: 'done', outcome: asAsked > 0 ? 'corrected' : 'nothing_matched', counts, residue: [], cursor: toJson({ phase: 'correcting', subjects: subjects.map((each) => ({ ...each })) }) };
+  });
+}
+
+/** Reads every corrected value again. */
+export async function confirmRectified(context: RectifyContext, config: DatabaseConfig): Promise<RectifyConfirmation> {
+  return withSystem(config, async (system, session) => {
+    const subjects = await subjectsOf(context, system, session);
+    const otherwise = new Set<string>();
+    for (const correction of context.corrections) {
+      if (config.rectify[correction.field] === undefined) otherwise.add(correction.field);
+      for (const subject of subjects) {
+        for await (const { target, rows } of pagesOf(system, session, correction, subject)) {
+          if (rows.some((row) => canonical(target.column, row[target.column.name] ?? null) !== canonical(target.column, correction.to))) otherwise.add(correction.field);
+        }
+      }
+    }
+    return otherwise.size === 0 ? { state: 'as_asked' } : { state: 'otherwise', fields: [...otherwise] };
+  });
+}
+
+/** Who is corrected: kept from before, since what finds them may be what is corrected. */
+async function subjectsOf(context: RectifyContext, system: System, session: Session): Promise<readonly Subject[]> {
+  const cursor = parseCursor(context.cursor ?? context.previous);
+  if (cursor?.phase === 'correcting') return cursor.subjects;
+  const { identifier } = context;
+  const rows = await session.transaction(async (tx) => findRows(tx, session, system, identifier), 'read only');
+  if (rows.length > 1 && identifier.kind !== keyKind(system.config)) throw new Failure('SUBJECT_AMBIGUOUS', `The identifier finds ${rows.length} people`);
+  const subjects = rows.map((row) => ({ ...subjectOf(system, row) }));
+  await context.save(toJson({ phase: 'correcting', subjects }));
+  return subjects;
+}
+
+interface Target {
+  readonly table: string;
+  readonly column: LiveColumn;
+}
+
+async function* pagesOf(system: System, session: Session, { field }: Correction, subject: Subject): AsyncGenerator<{ readonly target: Target; readonly rows: readonly Row[] }> {
+  const { table, column: name } = splitColumn(system.config.rectify[field] ?? '.');
+  const column = system.schema.tables.get(table)?.columns.get(name);
+  if (column === undefined) return;
+  for (const stage of system.map.stages.filter((each) => each.table === table && each.unlink === undefined)) {
+    let after: readonly string[] | undefined;
+    for (;;) {
+      const options = { after, limit: batchRows, columns: [name], locks: false };
+      const rows = await session.transaction(async (tx) => readPersonRows(tx, session, system, stage, subject, options), 'read only');
+      if (rows.length > 0) yield { target: { table, column }, rows };
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < batchRows) break;
+      after = keyValues(keyOf(system, table), last);
+    }
+  }
+}
+
+function isStale(column: LiveColumn, row: Row, { from, to }: Correction): boolean {
+  const stored = canonical(column, row[column.name] ?? null);
+  if (stored === canonical(column, to)) return false;
+  return from === undefined || stored === canonical(column, from);
+}
+
+/** Changes rows only while they still have the value that was read. */
+async function correct(system: System, session: Session, { table, column }: Target, rows: readonly Row[], { to }: Correction): Promise<void> {
+  const live = tableOf(system.schema.tables, table);
+  const key = keyOf(system, table);
+  await session.transaction(async (tx) => {
+    await sql`update ${sql.id(session.schema, table)} set ${sql.id(column.name)} = ${written(session.dialect, column, to)} where ${hasKey(session.dialect, live, key, rows.map((row) => keyValues(key, row)))}`.execute(tx);
+  });
+}

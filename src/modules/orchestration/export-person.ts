@@ -1,0 +1,38 @@
+import { z } from 'zod';
+import type { EraseResult, ExportContext, Json } from '../../connector-kit/index.ts';
+import type { Counts } from '../../contract/outcomes.ts';
+import type { OpenVault } from '../identity/index.ts';
+import type { ClaimedStep } from './claim-step.ts';
+import type { OrchestrationDeps } from './deps.ts';
+
+/** How far an export has come: where its system goes on, the place of its next page, and what was given so far. */
+const cursorSchema = z.strictObject({ resume: z.json(), pages: z.int().min(0), counts: z.record(z.string(), z.int().min(0)) });
+
+/** The name of a record type, as counts know it: a system may name its types as it likes. */
+const codeOf = (type: string): string => (/^[a-z][a-z0-9_]{0,63}$/u.test(type) ? type : 'other');
+
+/**
+ * One step of an export: each page that the system gives is kept, sealed, before the next is asked for. A step that dies goes on from the last page
+ * at which the system can be taken up; the pages after it are read again, and take the places of those that were kept before.
+ */
+export async function exportPerson(deps: OrchestrationDeps, { task, request, connection }: ClaimedStep, vault: OpenVault, context: Omit<ExportContext, 'cursor'>): Promise<EraseResult> {
+  const { export: exporting } = connection.connection;
+  if (exporting === undefined) throw new Error('A plan has an export for a connector that has none');
+  const cursorContext = `cursor:${task.id}`;
+  const kept = task.cursor === null ? undefined : cursorSchema.parse(JSON.parse(vault.open(task.cursor, cursorContext).toString('utf8')));
+  let { pages, counts } = kept ?? { pages: 0, counts: {} as Counts };
+  for await (const page of exporting({ ...context, cursor: (kept?.resume ?? null) as Json })) {
+    if (page.records.length > 0) {
+      await deps.exports.addPage(vault, { requestId: request.id, taskId: task.id, connection: task.connection, ordinal: pages, records: page.records });
+      pages += 1;
+      for (const { type } of page.records) counts = { ...counts, [codeOf(type)]: (counts[codeOf(type)] ?? 0) + 1 };
+    }
+    context.signal.throwIfAborted();
+    if (page.resume !== undefined && context.shouldYield()) {
+      return { state: 'continue', cursor: { resume: page.resume, pages, counts }, done: Object.values(counts).reduce((sum, count) => sum + count, 0) };
+    }
+  }
+  // What an attempt before this one kept beyond the last page is of a longer answer that is not the answer any more.
+  await deps.exports.dropPages(task.id, pages);
+  return { state: 'done', outcome: pages === 0 ? 'nothing_matched' : 'exported', counts, residue: [] };
+}

@@ -1,0 +1,157 @@
+import { Readable } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createLocalStorage } from '../../src/modules/exports/storage/local-storage.ts';
+import { Failure } from '../../src/platform/failure.ts';
+import { databaseKinds, useDatabase } from '../support/databases.ts';
+import { openExportsWorld, type ExportsWorld } from './exports-world.ts';
+
+describe.each(databaseKinds)('the making of packages, on the database of kind $kind', ({ kind }) => {
+  const shared = useDatabase(kind, 'main');
+  const plan: { failPuts: number; failDeletes: number; code: 'STORAGE_UNAVAILABLE' | 'STORAGE_REFUSED'; beforePut: (() => Promise<void>) | undefined } = { failPuts: 0, failDeletes: 0, code: 'STORAGE_UNAVAILABLE', beforePut: undefined };
+  let world: ExportsWorld;
+  beforeAll(async () => {
+    world = await openExportsWorld(shared.open(), {
+      storage: (folder) => {
+        const local = createLocalStorage(`${folder}/exports`);
+        return {
+          ...local,
+          put: async (name, body) => {
+            await plan.beforePut?.();
+            if (plan.failPuts === 0) return local.put(name, body);
+            plan.failPuts -= 1;
+            body.destroy();
+            throw new Failure(plan.code, 'The storage is told to fail');
+          },
+          delete: async (name) => {
+            if (plan.failDeletes === 0) return local.delete(name);
+            plan.failDeletes -= 1;
+            throw new Failure('STORAGE_REFUSED', 'The storage is told to refuse');
+          },
+        };
+      },
+    });
+  });
+  afterAll(async () => world.close());
+  const signal = new AbortController().signal;
+  const order = (id: number) => ({ type: 'order', data: { id } });
+  const stateOf = async (requestId: Parameters<ExportsWorld['exports']['statusOf']>[0]): Promise<string> => (await world.inTx((tx) => world.exports.stateOf(tx, requestId))).state;
+
+  it('a page that comes again takes the place of the first, and a task that ends earlier has its further pages dropped', async () => {
+    const requestId = await world.openRequest();
+    const taskId = world.newTask();
+    for (const ordinal of [0, 1, 2]) await world.addPage(requestId, { taskId, connection: 'shop', ordinal, records: [order(ordinal), order(100 + ordinal)] });
+    await world.addPage(requestId, { taskId, connection: 'shop', ordinal: 1, records: [order(1)] });
+    await world.exports.dropPages(taskId, 2);
+    await world.make(requestId);
+    expect(await world.exports.statusOf(requestId)).toMatchObject({ records: 3, categories: { orders: 3 } });
+    await world.exports.sweep();
+    expect(world.files().length).toBe(3);
+  });
+
+  it('a page of over 8 MiB is refused, and leaves nothing behind', async () => {
+    const requestId = await world.openRequest();
+    const before = world.files().length;
+    const page = { taskId: world.newTask(), connection: 'shop', ordinal: 0, records: [{ type: 'order', data: 'x'.repeat(8 * 1024 * 1024) }] };
+    await expect(world.addPage(requestId, page)).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+    await world.addPage(requestId, { ...page, records: [{ type: 'order', data: 'x'.repeat(7 * 1024 * 1024) }] });
+    await world.exports.sweep();
+    expect(world.files().length).toBe(before + 1);
+  });
+
+  it('pages that come after it was made have it made again, under the same link', async () => {
+    const requestId = await world.openRequest({ email: 'again@example.com' });
+    const taskId = world.newTask();
+    await world.addPage(requestId, { taskId, connection: 'shop', ordinal: 0, records: [order(1)] });
+    await world.make(requestId);
+    const token = await world.tokenOf(requestId);
+    expect(await stateOf(requestId)).toBe('ready');
+    await world.addPage(requestId, { taskId, connection: 'shop', ordinal: 1, records: [order(2)] });
+    expect(await stateOf(requestId)).toBe('none');
+    await world.make(requestId);
+    expect(await world.exports.statusOf(requestId)).toMatchObject({ state: 'ready', records: 2, copies_before: 0 });
+    expect(await world.tokenOf(requestId)).toBe(token);
+  });
+
+  it('two at once make one package: who is overtaken lets nothing of its own be seen', async () => {
+    const requestId = await world.openRequest();
+    await world.addPage(requestId, { taskId: world.newTask(), connection: 'shop', ordinal: 0, records: [order(1)] });
+    await world.inTx((tx) => world.exports.make(tx, requestId));
+    await Promise.all([world.exports.runMaking(requestId, signal), world.exports.runMaking(requestId, signal)]);
+    expect(world.made.filter((each) => each.requestId === requestId)).toEqual([{ requestId, state: 'ready' }]);
+  });
+
+  it('a storage that is down for a while is tried again, and one that refuses goes to a person at once', async () => {
+    const requestId = await world.openRequest();
+    await world.addPage(requestId, { taskId: world.newTask(), connection: 'shop', ordinal: 0, records: [order(1)] });
+    Object.assign(plan, { failPuts: 1, code: 'STORAGE_UNAVAILABLE' });
+    await world.make(requestId);
+    expect(await world.exports.statusOf(requestId)).toMatchObject({ state: 'making', error_code: 'STORAGE_UNAVAILABLE' });
+    await world.exports.runMaking(requestId, signal);
+    expect(await stateOf(requestId)).toBe('ready');
+
+    const refused = await world.openRequest();
+    await world.addPage(refused, { taskId: world.newTask(), connection: 'shop', ordinal: 0, records: [order(1)] });
+    Object.assign(plan, { failPuts: 1, code: 'STORAGE_REFUSED' });
+    await world.make(refused);
+    expect(await world.exports.statusOf(refused)).toMatchObject({ state: 'failed', error_code: 'STORAGE_REFUSED' });
+    expect(world.made.at(-1)).toEqual({ requestId: refused, state: 'failed' });
+    await world.make(refused);
+    expect(await stateOf(refused)).toBe('ready');
+  });
+
+  it('a request that is shredded while its package is made gets none, and what was written goes', async () => {
+    const requestId = await world.openRequest();
+    await world.addPage(requestId, { taskId: world.newTask(), connection: 'shop', ordinal: 0, records: [order(1)] });
+    await world.exports.sweep();
+    const before = world.files().length;
+    plan.beforePut = async () => {
+      plan.beforePut = undefined;
+      await world.inTx(async (tx) => {
+        await world.exports.discard(tx, requestId);
+        await world.vault.shred(tx, requestId, []);
+      });
+    };
+    await world.make(requestId);
+    expect(await world.exports.statusOf(requestId)).toMatchObject({ state: 'ended', ended_why: 'shredded' });
+    await world.exports.sweep();
+    expect(world.files().length).toBe(before - 1);
+  });
+
+  it('a deletion that the storage refuses is told after three times, goes on being tried, and counts as done only when it is', async () => {
+    const requestId = await world.openRequest();
+    await world.addPage(requestId, { taskId: world.newTask(), connection: 'shop', ordinal: 0, records: [order(1)] });
+    await world.exports.sweep();
+    const before = world.files().length;
+    await world.inTx((tx) => world.exports.discard(tx, requestId));
+    plan.failDeletes = 3;
+    for (let tries = 0; tries < 3; tries += 1) {
+      await world.exports.sweep();
+      expect(world.refusals).toEqual(tries < 2 ? [] : [requestId]);
+      expect(world.files().length).toBe(before);
+      world.clock.advance(3_600_001);
+    }
+    await world.exports.sweep();
+    expect(world.files().length).toBe(before - 1);
+  });
+
+  it('what a storage holds opens with the request’s key alone, and a page that was cut off, changed or moved is refused', async () => {
+    const requestId = await world.openRequest();
+    const [taskId, other] = [world.newTask(), world.newTask()];
+    await world.addPage(requestId, { taskId, connection: 'shop', ordinal: 0, records: [order(1)] });
+    await world.addPage(requestId, { taskId: other, connection: 'shop', ordinal: 0, records: [order(2)] });
+    const { rows } = await import('kysely').then(({ sql }) => sql<{ object_name: string }>`SELECT object_name FROM export_part WHERE request_id = ${requestId} ORDER BY task_id`.execute(world.database.read()));
+    const [first = '', second = ''] = rows.map((row) => row.object_name);
+    const chunks: Buffer[] = [];
+    for await (const chunk of await world.storage.get(first)) chunks.push(chunk as Buffer);
+    const whole = Buffer.concat(chunks);
+    const changed = Buffer.from(whole);
+    changed[changed.length - 1] = (changed.at(-1) ?? 0) ^ 1;
+    for (const [name, bytes] of [[first, whole.subarray(0, -5)], [first, changed], [second, whole]] as const) {
+      const original = name === first ? whole : undefined;
+      await world.storage.put(name, Readable.from([bytes], { objectMode: false }));
+      await world.make(requestId);
+      expect(await world.exports.statusOf(requestId)).toMatchObject({ state: 'failed', error_code: 'KEY_UNAVAILABLE' });
+      if (original !== undefined) await world.storage.put(name, Readable.from([original], { objectMode: false }));
+    }
+  });
+});
