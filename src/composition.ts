@@ -150,7 +150,7 @@ export function checkConfig(config: ConfigDocument, secrets: SecretSources): rea
   createNoticeCatalogue(config.notices);
   const findings = checkConnections({ connectors, secrets }, config.connections);
   if (config.gdpr_request !== undefined) {
-    gdprKeys(config.gdpr_request, globalThis.fetch);
+    gdprKeys(config.gdpr_request, secrets, globalThis.fetch);
     if (config.connections[config.gdpr_request.users] === undefined) throw new Failure('CONFIG_INVALID', '/gdpr_request/users is not the name of a connection');
   }
   createSources(config.sources, secrets, globalThis.fetch);
@@ -361,8 +361,8 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
       registerExportRoutes(app, { exports, authenticate, controllerName: config.controller.name, linkOrigin, log });
       if (config.gdpr_request !== undefined) {
         const users = connections.get(config.gdpr_request.users);
-        const knows = async (known: readonly Identifier[]) => (await users.connection.locate(users.context({ signal: AbortSignal.timeout(askMs), stepEndsAt: clock.now() + askMs }), known)).knows;
-        registerGdprRoutes(app, { database, requests: createGdprRequests(config.gdpr_request, { database, clock, systemKeys, vault, openRequest, record, knows, fetch: globalThis.fetch, defaultCountry: config.identity.default_country }) });
+        const lookUp = async (known: readonly Identifier[]) => users.connection.locate(users.context({ signal: AbortSignal.timeout(askMs), stepEndsAt: clock.now() + askMs }), known);
+        registerGdprRoutes(app, { database, requests: createGdprRequests(config.gdpr_request, { database, clock, systemKeys, vault, openRequest, record, lookUp, secrets, fetch: globalThis.fetch, defaultCountry: config.identity.default_country }) });
       }
       registerConnectionRoutes(app, { connections, authenticate });
       audit.registerRoutes(app, authenticate);

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { databaseShape } from '../src/connectors/database/index.ts';
 import { declarationSchema } from '../src/connectors/http/declaration.ts';
 import { errorTable } from '../src/contract/errors.ts';
+import { exportDocumentSchema } from '../src/contract/export-package.ts';
 import { requestLife, taskLife, type Life } from '../src/contract/life.ts';
 import { periodWords, shippedLawPacks } from '../src/modules/requests/index.ts';
 import { documentSchema } from '../src/platform/config/document.ts';
@@ -152,6 +153,7 @@ const outputs: Readonly<Record<string, () => string>> = {
   'docs/reference/quittance.schema.json': () => `${JSON.stringify(z.toJSONSchema(documentSchema, { io: 'input' }), null, 2)}\n`,
   'docs/reference/purge-contract.schema.json': () => `${JSON.stringify(z.toJSONSchema(declarationSchema, { io: 'input', reused: 'ref' }), null, 2)}\n`,
   'docs/reference/data-map.schema.json': () => `${JSON.stringify(z.toJSONSchema(databaseShape, { io: 'input', reused: 'ref' }), null, 2)}\n`,
+  'docs/reference/export.schema.json': () => `${JSON.stringify(z.toJSONSchema(exportDocumentSchema), null, 2)}\n`,
   'docs/reference/errors.md': errorReference,
   'docs/reference/life.md': lifeReference,
   'docs/reference/laws.md': lawReference,

@@ -1,13 +1,16 @@
 import { parseArgs } from 'node:util';
+import { plantCloudPeople, startCloud, type Cloud, type CloudPorts } from './cloud.ts';
 import { plantCrmPeople, startCrms, type CrmPorts, type Crms } from './crms.ts';
 import { examplePeople, plantExamplePeople, startSandbox, type Sandbox, type SandboxPorts } from './index.ts';
+import { pubsubNames } from './pubsub/index.ts';
 import { purgeCredentials } from './purge/index.ts';
+import { s3Credentials } from './s3/index.ts';
 import { defaultAccount } from './twilio/index.ts';
 
-type Ports = Required<SandboxPorts & CrmPorts>;
+type Ports = Required<SandboxPorts & CrmPorts & CloudPorts>;
 
 /** Fixed, so that a configuration file can name them. */
-const DEFAULT_PORTS: Ports = { stripe: 4101, twilio: 4102, segment: 4103, genesys: 4105, purge: 4106, hubspot: 4107, salesforce: 4108, zendesk: 4109, intercom: 4110, mail: 4104, smtp: 4125 };
+const DEFAULT_PORTS: Ports = { stripe: 4101, twilio: 4102, segment: 4103, genesys: 4105, purge: 4106, hubspot: 4107, salesforce: 4108, zendesk: 4109, intercom: 4110, s3: 4111, gcs: 4112, pubsub: 4113, mail: 4104, smtp: 4125 };
 const NAMES = Object.keys(DEFAULT_PORTS) as (keyof Ports)[];
 
 const USAGE = `Usage: npm run sandbox -- ${NAMES.map((name) => `[--${name} PORT]`).join(' ')}
@@ -35,7 +38,7 @@ const table = (lines: readonly (readonly string[])[]): string => {
   return lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n');
 };
 
-function describeSandbox(sandbox: Sandbox, crms: Crms): string {
+function describeSandbox(sandbox: Sandbox, crms: Crms, cloud: Cloud): string {
   const rows = [
     ['Part', 'URL', 'Credential'],
     ['Stripe', sandbox.stripe.url, 'sk_test_sandbox (any sk_test_ or rk_test_ key)'],
@@ -47,6 +50,9 @@ function describeSandbox(sandbox: Sandbox, crms: Crms): string {
     ['Salesforce', crms.salesforce.url, 'client : secret'],
     ['Zendesk', crms.zendesk.url, 'any API token'],
     ['Intercom', crms.intercom.url, 'any token'],
+    ['S3', cloud.s3.url, `${s3Credentials.id} : ${s3Credentials.secret}; bucket files, path_style`],
+    ['Cloud Storage', cloud.gcs.url, 'the key that POST /_sandbox/seed answers; bucket exports-bucket'],
+    ['Pub/Sub', cloud.pubsub.url, `the key that POST /_sandbox/seed answers; ${pubsubNames.topic}`],
     ['Mail (read)', sandbox.mail.url, '-'],
     ['Mail (SMTP)', sandbox.mail.smtpUrl, '-'],
   ];
@@ -69,12 +75,15 @@ async function main(): Promise<void> {
     return;
   }
   let sandbox: Sandbox | undefined;
-  let crms: Crms;
+  let crms: Crms | undefined;
+  let cloud: Cloud;
   try {
     sandbox = await startSandbox({ ports });
     crms = await startCrms(ports);
+    cloud = await startCloud(ports);
   } catch (error) {
     await sandbox?.close();
+    await crms?.close();
     const { code, port } = error as { code?: string; port?: number };
     console.error(code === 'EADDRINUSE' ? `Port ${port} is taken; choose another with the flags below.\n${USAGE}` : error);
     process.exitCode = 1;
@@ -82,8 +91,9 @@ async function main(): Promise<void> {
   }
   plantExamplePeople(sandbox);
   plantCrmPeople(crms);
-  console.log(describeSandbox(sandbox, crms));
-  const parts = [sandbox, crms];
+  plantCloudPeople(cloud);
+  console.log(describeSandbox(sandbox, crms, cloud));
+  const parts = [sandbox, crms, cloud];
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void Promise.all(parts.map(async (each) => each.close())));
 }
 

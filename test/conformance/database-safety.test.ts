@@ -8,9 +8,9 @@ const users = 30;
 const n = 7;
 const { id, email } = person(n);
 
-/** Gives a person more rows than two batches hold. */
-async function plantMany(database: CompanyDatabase): Promise<void> {
-  const rows = Array.from({ length: 1200 }, (_, index) => index);
+/** Gives a person more rows than two batches hold, or so many. */
+async function plantMany(database: CompanyDatabase, count = 1200): Promise<void> {
+  const rows = Array.from({ length: count }, (_, index) => index);
   await database.run(`insert into organization_members values ${rows.map((each) => `('${userId(100_000 + each)}', '${userId(n)}', 'member')`).join(', ')}`);
   await database.run(`insert into audit_log (id, actor_id, action, ip_address, created_at) values ${rows.map((each) => `(${1000 + each}, '${userId(n)}', 'login', '192.0.2.9', '2001-01-01 00:00:00')`).join(', ')}`);
 }
@@ -49,15 +49,15 @@ onBothDatabases('a database connection', (make) => {
   describe('after a death', () => {
     it.each(['before', 'after'] as const)('ends the same, each row once and counted once, wherever the process dies %s a place is kept', async (when) => {
       const before = await checksumWithout(database, n);
-      await plantMany(database);
+      await plantMany(database, 501);
       const counting = dyingAt(connect(), 0, when);
       const clean = await eraseToEnd(counting.connection, taskFor(id));
-      expect(clean.result.counts).toEqual({ users: 1, organization_members: 1201, audit_log: 1201, invoices: 1 });
-      expect(counting.saves()).toBeGreaterThan(15);
+      expect(clean.result.counts).toEqual({ users: 1, organization_members: 502, audit_log: 502, invoices: 1 });
+      expect(counting.saves()).toBeGreaterThan(10);
       for (let at = 1; at <= counting.saves(); at += 1) {
         for (const table of cleared) await database.run(`delete from ${table}`);
         await plantUsers(database, users);
-        await plantMany(database);
+        await plantMany(database, 501);
         const run = await eraseToEnd(dyingAt(connect(), at, when).connection, taskFor(id));
         expect(run.result, `death at ${at}`).toMatchObject({ state: 'done', outcome: 'anonymised', counts: clean.result.counts, residue: clean.result.residue });
         expect(await own('organization_members', 'user_id')).toBe(0);
@@ -67,8 +67,14 @@ onBothDatabases('a database connection', (make) => {
 
     it('ends the same when every step has to yield at once, or its result is lost', async () => {
       await plantMany(database);
-      const run = await eraseToEnd(connect(), taskFor(id, { shouldYield: () => true }), { stepsMax: 100, loseResultOfStep: 3 });
+      const task = taskFor(id, { shouldYield: () => true });
+      const run = await eraseToEnd(connect(), task, { stepsMax: 100, loseResultOfStep: 3 });
       expect(run.results.length).toBeGreaterThan(5);
+      const seen: string[] = [];
+      for (let cursor = run.cursor; seen.at(-1) !== 'absent' && seen.length < 100; cursor = task.saved()?.cursor ?? cursor) seen.push((await connect().confirm(task.step({ cursor, attempt: 1 }))).state);
+      expect(seen.length).toBeGreaterThan(5);
+      expect(seen.slice(0, -1).every((each) => each === 'later')).toBe(true);
+      expect(seen.at(-1)).toBe('absent');
       expect(run.result).toMatchObject({ outcome: 'anonymised', counts: { users: 1, organization_members: 1201, audit_log: 1201, invoices: 1 } });
     });
 
@@ -133,6 +139,33 @@ onBothDatabases('a database connection', (make) => {
       expect((await eraseToEnd(connect(), taskFor(id))).result).toMatchObject({ outcome: 'anonymised' });
     });
 
+    it('is tried later where the server cuts the connection, and done once', async () => {
+      await plantMany(database);
+      const cut = async (): Promise<void> => {
+        if (!isMysql()) {
+          await database.run("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'quittance' and datname = current_database()");
+          return;
+        }
+        for (const row of await database.run('select id from information_schema.processlist where id <> connection_id()')) await database.run(`kill ${String(row['id'])}`);
+      };
+      let cuts = 0;
+      const connection = connect();
+      const erase = async (context: EraseContext): ReturnType<Connection['erase']> =>
+        connection.erase({
+          ...context,
+          save: async (cursor: Json) => {
+            await context.save(cursor);
+            cuts += 1;
+            if (cuts % 4 === 1 && cuts < 14) await cut();
+          },
+        });
+      const run = await eraseToEnd({ ...connection, erase }, taskFor(id));
+      // A connection that is cut between two transactions is replaced unnoticed.
+      expect(run.failures.length).toBeGreaterThan(1);
+      expect(new Set(run.failures.map(({ code }) => code))).toEqual(new Set(['VENDOR_UNAVAILABLE']));
+      expect(run.result).toMatchObject({ outcome: 'anonymised', counts: { users: 1, organization_members: 1201, audit_log: 1201, invoices: 1 } });
+    });
+
     it('goes to a person where the masked value is taken, without a word of it', async () => {
       const change: Change = (given) => void ((given.tables['users']?.columns ?? {})['email'] = { constant: 'user-8@example.com' });
       const failure: unknown = await connect(change).erase(taskFor(id).step({ cursor: null, attempt: 1 })).catch((error: unknown) => error);
@@ -145,6 +178,7 @@ onBothDatabases('a database connection', (make) => {
     it.each([
       ['a wrong password', (url: string) => url.replace(/:[^:@/]+@/u, ':wrong@'), 'CONNECTION_AUTH'],
       ['nobody listening', (url: string) => url.replace(/:\d+\//u, ':1/'), 'VENDOR_UNAVAILABLE'],
+      ['no TLS where it is asked for', (url: string) => `${url}?sslmode=require`, 'CONNECTION_REFUSED'],
       ['a database that is not there', (url: string) => `${url}_none`, 'refused'],
     ])('is said by its code: %s', async (_name, change, code) => {
       const failing = connectTo(change(database.url)).check(taskFor(id).plain);

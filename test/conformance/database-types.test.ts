@@ -104,4 +104,31 @@ onBothDatabases('values of every kind', (make) => {
     expect(rows[1]).toMatchObject({ home: '192.0.2.6', how: 'good' });
     expect((await eraseToEnd(connect(), taskFor(person()))).result).toMatchObject({ outcome: 'already_absent', counts: {} });
   });
+
+  it('are exported in pages of at most 8 MiB, however large each is, and one that is larger is said and not cut', async () => {
+    await database.run('create table papers (id bigint primary key, person varchar(40) not null, text_of text)'.replace('text)', isMysql() ? 'longtext)' : 'text)'));
+    await database.run('create table authors (id varchar(40) primary key, name varchar(20))');
+    await database.run("insert into authors values ('author', 'Author')");
+    const papers: Change = (given) => {
+      given.subject = { table: 'authors', key: 'id', identifiers: { user_id: 'id' } };
+      given.tables = { authors: { key: ['id'], columns: { name: null } }, papers: { key: ['id'], link: { person: 'authors.id' }, erase: 'delete' } };
+      given.rectify = {};
+    };
+    for (let at = 1; at <= 60; at += 1) await database.run(`insert into papers values (${at}, 'author', repeat('"', 400000))`);
+    const sizes: number[] = [];
+    let rows = 0;
+    const author = { kind: 'user_id', value: 'author' } as const;
+    for await (const page of connectTo(database.url, papers).export?.(taskFor(author).exporting()) ?? []) {
+      sizes.push(Buffer.byteLength(JSON.stringify(page.records)));
+      rows += page.records.length;
+    }
+    expect(rows).toBe(61);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(8 * 1024 * 1024);
+    expect(sizes.length).toBeGreaterThan(5);
+    await database.run("insert into papers values (100, 'author', repeat('\"', 4300000))");
+    const reading = async (): Promise<void> => {
+      for await (const page of connectTo(database.url, papers).export?.(taskFor(author).exporting()) ?? []) expect(page.records.length).toBeGreaterThan(0);
+    };
+    await expect(reading()).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+  });
 });

@@ -1,9 +1,10 @@
+import { Decrypter, generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from 'kysely';
 import { formatId, type RequestId } from '../../src/contract/ids.ts';
 import { databaseKinds, useDatabase } from '../support/databases.ts';
 import { apiKey, openExportsWorld, person, type ExportsWorld } from './exports-world.ts';
-import { readZip } from './read-zip.ts';
+import { readZip } from '../../src/cli/demo/read-zip.ts';
 
 const dayMs = 86_400_000;
 const asOperator = { authorization: `Bearer ${apiKey}` };
@@ -45,6 +46,20 @@ describe.each(databaseKinds)('the delivery, on the database of kind $kind', ({ k
     expect((await fetchWith(token, await askCode(requestId, token))).statusCode).toBe(200);
     expect(await world.exports.statusOf(requestId)).toMatchObject({ downloads: 2, state: 'ready' });
     expect(world.entries.filter(({ type, request_id: id }) => type === 'export.downloaded' && id === formatId('request', requestId)).length).toBe(2);
+  });
+
+  it('encrypts to the person’s own key on the way out, and a key that is none costs no attempt', async () => {
+    const { requestId, token } = await readyPackage();
+    const code = await askCode(requestId, token);
+    const secret = await generateX25519Identity();
+    const download = async (recipient: string) => app().inject({ method: 'POST', url: `/v1/exports/${token}/download`, payload: { code, recipient } });
+    expect((await download('age1thisisnokey')).statusCode).toBe(400);
+    const answer = await download(await identityToRecipient(secret));
+    expect([answer.statusCode, String(answer.headers['content-disposition']).endsWith('.zip.age"')]).toEqual([200, true]);
+    expect(() => readZip(answer.rawPayload)).toThrow();
+    const decrypter = new Decrypter();
+    decrypter.addIdentity(secret);
+    expect(readZip(Buffer.from(await decrypter.decrypt(answer.rawPayload))).get('export.json')?.toString('utf8')).toContain('marked-value-of-ada');
   });
 
   it('gives nothing for a wrong code, for the right one after five wrong ones, for one that is too old, and without any', async () => {

@@ -10,7 +10,7 @@ const perPage = 1000;
 const database = openPostgres(url, () => undefined);
 const world = await openExportsWorld(database, { http: false, before: { folder, masterKey: Buffer.from(masterKey, 'hex') } });
 const [requestId, taskId] = [request as RequestId, task as TaskId];
-const say = (what: object): void => void process.stdout.write(`${JSON.stringify(what)}\n`);
+const say = (what: object): void => void process.stdout.write(`${JSON.stringify({ ...what, peakMb: Math.round(process.resourceUsage().maxRSS / 1024) })}\n`);
 
 const kept = await sql<{ last: number | null }>`SELECT max(ordinal) AS last FROM export_part WHERE task_id = ${taskId}`.execute(database.read());
 const vault = await world.vault.unlock(requestId);
@@ -29,5 +29,5 @@ await world.exports.recover();
 say({ making: true });
 await world.exports.runMaking(requestId, new AbortController().signal);
 const status = await world.exports.statusOf(requestId);
-say({ state: status?.state, records: status?.records, peakMb: Math.round(process.resourceUsage().maxRSS / 1024) });
+say({ state: status?.state, records: status?.records });
 await database.close();

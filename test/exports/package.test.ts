@@ -7,7 +7,7 @@ import { exportDocumentSchema, exportManifestSchema } from '../../src/contract/e
 import type { RequestId } from '../../src/contract/ids.ts';
 import { databaseKinds, useDatabase } from '../support/databases.ts';
 import { openExportsWorld, type ExportsWorld } from './exports-world.ts';
-import { readZip } from './read-zip.ts';
+import { readZip } from '../../src/cli/demo/read-zip.ts';
 
 const hostile = '</td><script>alert(1)</script><img src=x onerror=alert(1)>"\'`javascript:';
 const formula = '=HYPERLINK("https://evil.example","x")';

@@ -10,7 +10,7 @@ import { createLog } from '../../src/platform/log.ts';
 import { startMailInbox, type MailInbox } from '../../src/sandbox/mail/index.ts';
 import { purgeCredentials, startPurge } from '../../src/sandbox/purge/index.ts';
 import type { Simulator } from '../../src/sandbox/simulator.ts';
-import { readZip } from '../exports/read-zip.ts';
+import { readZip } from '../../src/cli/demo/read-zip.ts';
 import { apiKey, call, eventually, testFolder, untilStatus } from '../support/quittance.ts';
 
 const ada = { email: 'ada@example.com', external_id: 'u-4711', phone: '+12025550143', cases: 2, notes: 1 };

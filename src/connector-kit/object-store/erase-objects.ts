@@ -19,7 +19,7 @@ const withoutEffect: readonly string[] = ['VENDOR_RATE_LIMITED', 'CONNECTION_AUT
  * only when the list does not show it any more; what the vendor called deleted and still lists ends with `STILL_PRESENT`. Locked objects stay and are reported.
  */
 export async function eraseObjects(context: EraseContext, store: ObjectStore, places: readonly ObjectPlace[], options: EraseOptions): Promise<EraseResult> {
-  let state = parseCursor(context.cursor) ?? beginning(places, parseCursor(context.previous)?.counts);
+  let state = parseCursor(context.cursor) ?? startFrom(places, parseCursor(context.previous));
   if (state.of !== fingerprintOf(places)) {
     return { state: 'operator', code: 'CONFIG_INVALID', detail: 'The buckets or names of the connection were changed while the task ran', counts: state.counts, residue: [] };
   }
@@ -37,6 +37,11 @@ export async function eraseObjects(context: EraseContext, store: ObjectStore, pl
     state = next;
     if (context.shouldYield()) return { state: 'continue', cursor: toJson(state), done: totalOf(state.counts) };
   }
+}
+
+/** A person's retry goes on where the task stood, with what was sent and not counted yet; one that was over, or of other places, begins anew with its counts. */
+function startFrom(places: readonly ObjectPlace[], previous: EraseCursor | undefined): EraseCursor {
+  return previous?.phase === 'erasing' && previous.of === fingerprintOf(places) ? previous : beginning(places, previous?.counts);
 }
 
 /** At another position: what was sent for deletion has been seen to be gone by then. */

@@ -64,9 +64,9 @@ function checkChanges(rule: TableRule, table: string, live: LiveTable, add: Add)
   }
 }
 
-/** Rows stay: of each of their columns must be said what becomes of it. What rows are told apart and found by stays with them. */
+/** Rows stay: of each of their columns must be said what becomes of it. What rows are told apart and found by stays with them. A cut is none: it is of references to the person. */
 function checkDecided({ subject }: DatabaseConfig, table: string, rule: TableRule, live: LiveTable, add: Add): void {
-  const decided = new Set([...(rule.key ?? []), ...linksOf(rule).flatMap((each) => each.columns), ...Object.keys(rule.unlink ?? {}), ...Object.keys(rule.columns ?? {}), ...rule.not_personal, ...(table === subject.table ? [subject.key] : [])]);
+  const decided = new Set([...(rule.key ?? []), ...linksOf(rule).flatMap((each) => each.columns), ...Object.keys(rule.columns ?? {}), ...rule.not_personal, ...(table === subject.table ? [subject.key] : [])]);
   for (const column of live.columns.values()) {
     if (!column.isGenerated && !decided.has(column.name)) add('column-undecided', ['tables', table, 'columns', column.name], `nothing says what becomes of ${table}.${column.name}`);
   }

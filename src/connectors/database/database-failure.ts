@@ -10,12 +10,13 @@ interface DriverError {
 
 const why = {
   auth: ['CONNECTION_AUTH', 'The database refused the login'],
-  refused: ['CONNECTION_REFUSED', 'The login lacks a right that this needs'],
+  denied: ['CONNECTION_REFUSED', 'The login lacks a right that this needs'],
+  refused: ['CONNECTION_REFUSED', 'The database refused a statement'],
   unavailable: ['VENDOR_UNAVAILABLE', 'The database cannot be reached, or cannot serve this now'],
   locked: ['VENDOR_UNAVAILABLE', 'Somebody else holds a lock on a row that this needs'],
   timeout: ['VENDOR_TIMEOUT', 'A statement took longer than it may'],
   schema: ['CONFIG_INVALID', 'The database lacks a table, a column or a schema that the data map names'],
-  unique: ['MASK_NOT_UNIQUE', 'The new value of a column is taken by another row; use {id} in its mask'],
+  unique: ['MASK_NOT_UNIQUE', 'The new value of a column is taken by another row; a mask that must be unique needs {id}'],
   foreignKey: ['CONFIG_INVALID', 'A row refers to one that is to be deleted, and the data map has no plan for it; run the data map’s check'],
   value: ['CONFIG_INVALID', 'The new value does not fit its column, by type, length or a rule of the database'],
 } as const satisfies Record<string, readonly [ErrorCode, string]>;
@@ -30,7 +31,7 @@ export class StillReferenced extends Failure {
 /** SQLSTATE by its beginning, the longest first (PostgreSQL's documentation, appendix A). */
 const ofPostgres: readonly (readonly [string, keyof typeof why])[] = [
   ['28', 'auth'],
-  ['42501', 'refused'],
+  ['42501', 'denied'],
   ['40', 'locked'],
   ['55P03', 'locked'],
   ['57014', 'timeout'],
@@ -53,7 +54,7 @@ const ofPostgres: readonly (readonly [string, keyof typeof why])[] = [
 /** Error numbers of MySQL and MariaDB (MySQL's error reference; MariaDB's from 1900 on). */
 const ofMysql: ReadonlyMap<number, keyof typeof why> = new Map<number, keyof typeof why>([
   ...[1044, 1045, 1698, 3118, 3159].map((each) => [each, 'auth'] as const),
-  ...[1142, 1143, 1227, 1370].map((each) => [each, 'refused'] as const),
+  ...[1142, 1143, 1227, 1370].map((each) => [each, 'denied'] as const),
   ...[1040, 1042, 1043, 1053, 1129, 1203, 1205, 1226, 1290].map((each) => [each, each === 1205 ? ('locked' as const) : ('unavailable' as const)] as const),
   [1213, 'locked'],
   ...[1317, 1969, 3024].map((each) => [each, 'timeout'] as const),
@@ -79,8 +80,9 @@ export function databaseFailure(thrown: unknown): Failure | undefined {
   if (ofNetwork.test(text)) return made('unavailable', text);
   if (ofTls.test(text) || /server does not support (?:SSL|secure)/iu.test(thrown.message)) return new Failure('CONNECTION_REFUSED', `The database has no TLS, or a certificate that is not trusted${text === '' ? '' : ` (${text})`}`);
   if (/^[0-9A-Z]{5}$/u.test(text)) return made(ofPostgres.find(([start]) => text.startsWith(start))?.[1] ?? 'refused', `SQLSTATE ${text}`);
-  // What pg throws of its own when the server goes away has no code.
-  if (/^(?:Connection terminated|timeout expired|timeout exceeded when trying to connect|Client was closed|Pool is closed)/u.test(thrown.message)) return made('unavailable', 'closed');
+  // What the drivers throw of their own has no code.
+  if (/^(?:Connection terminated|timeout expired|timeout exceeded when trying to connect|Client was closed|Client has encountered a connection error|Can't add new command when connection is in closed state)/u.test(thrown.message)) return made('unavailable', 'closed');
+  if (/^(?:SASL|SCRAM|Unknown authentication)/u.test(thrown.message)) return made('auth', 'SASL');
   return undefined;
 }
 

@@ -7,7 +7,7 @@ import type { Row, Session, Tx } from './open-database.ts';
 import { hasKey, keyOf, keyValues, readPersonRows } from './person-rows.ts';
 import { tableOf, type Subject } from './subject.ts';
 import type { System } from './system.ts';
-import { written } from './values.ts';
+import { selected, written } from './values.ts';
 
 /** Rows of one transaction. Small, so that the application does not wait for them. */
 export const batchRows = 500;
@@ -135,7 +135,7 @@ export async function isApplied(tx: Tx, session: Session, system: System, stage:
   const key = keyOf(system, stage.table);
   const treatment = treatmentOf(ruleOf(system, stage), stage);
   const names = [...new Set([...key, ...columnsOf(treatment)])].flatMap((each) => live.columns.get(each) ?? []);
-  const { rows } = await sql<Row>`select ${sql.join(names.map((each) => (session.dialect === 'mysql' && each.kind === 'binary' ? sql`hex(${sql.id(each.name)}) as ${sql.id(each.name)}` : sql.id(each.name))))}
+  const { rows } = await sql<Row>`select ${sql.join(names.map((each) => selected(session.dialect, each, live.name)))}
     from ${sql.id(session.schema, live.name)} where ${hasKey(session.dialect, live, key, [first.key])} for update`.execute(tx);
   const [row] = rows;
   if (row === undefined || first.how === 'delete') return row === undefined;

@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { Failure, type ExportContext, type ExportedRecord, type ExportPage, type Json } from '../../connector-kit/index.ts';
 import type { DatabaseConfig } from './config.ts';
 import { modeOf, type Stage } from './data-map.ts';
-import type { Row, Session } from './open-database.ts';
+import { openSession, type Row, type Session } from './open-database.ts';
 import { keyOf, keyValues, readPersonRows } from './person-rows.ts';
 import { findRows, keyKind, subjectOf, subjectWithoutRow, tableOf, type Subject } from './subject.ts';
-import { withSystem, type System } from './system.ts';
+import { readSystem, type System } from './system.ts';
 import { exported } from './values.ts';
 
 const pageRows = 1000;
@@ -27,15 +27,19 @@ type Resume = z.output<typeof resumeSchema>;
  * on. Fails with `SUBJECT_AMBIGUOUS` where the identifier finds several people, and with `UNSUPPORTED` where one row alone is larger than a page.
  */
 export async function* exportRows(context: ExportContext, config: DatabaseConfig): AsyncGenerator<ExportPage> {
-  let next: Resume | undefined = await withSystem(config, async (system, session) => begin(context, system, session));
-  let limit = firstRows;
-  while (next !== undefined) {
-    const from: Resume = next;
-    // One connection for each page: who takes the pages may take hours for it.
-    const { page, after, grown } = await withSystem(config, async (system, session) => readPage(system, session, from, limit));
-    limit = grown;
-    next = after;
-    if (page.records.length > 0 || after === undefined) yield page;
+  const { session, close } = openSession(config);
+  try {
+    const system = await readSystem(config, session);
+    let next: Resume | undefined = await begin(context, system, session);
+    let limit = firstRows;
+    while (next !== undefined) {
+      const { page, after, grown }: ReadPage = await readPage(system, session, next, limit);
+      limit = grown;
+      next = after;
+      if (page.records.length > 0 || after === undefined) yield page;
+    }
+  } finally {
+    await close();
   }
 }
 
@@ -78,7 +82,9 @@ async function readPage(system: System, session: Session, from: Resume, limit: n
   let last: Row | undefined;
   for (const row of rows) {
     const data = Object.fromEntries(columns.flatMap((name) => (live.columns.has(name) ? [[name, valueOf(system, stage.table, name, row)]] : [])));
-    const size = Buffer.byteLength(JSON.stringify(data));
+    const most = mostBytes(columns, row);
+    // To write each row out only to measure it would cost as much as the export.
+    const size = bytes + most < pageBytes - 1024 ? most : Buffer.byteLength(JSON.stringify(data));
     // Some room for what is around the rows.
     if (size > pageBytes - 1024) throw new Failure('UNSUPPORTED', `A row of ${stage.table} is larger than a page of an export may be; leave its large column out`);
     if (bytes + size + stage.table.length + 64 > pageBytes - 1024 && last !== undefined) break;
@@ -90,6 +96,11 @@ async function readPage(system: System, session: Session, from: Resume, limit: n
   const after: Resume = isEnd || last === undefined ? { subjects: from.subjects, subject: from.subject, stage: from.stage + 1 } : { ...from, after: [...keyValues(key, last)] };
   const grown = bytes > pageBytes / 8 ? Math.max(firstRows, Math.floor(limit / 2)) : Math.min(pageRows, limit * 4);
   return { page: { records, resume: toJson(after) }, after, grown };
+}
+
+/** More bytes than a row takes as JSON: a character takes at most six, and bytes as base64 fewer than as digits. */
+function mostBytes(columns: readonly string[], row: Row): number {
+  return columns.reduce((sum, name) => sum + 6 * (name.length + (row[name]?.length ?? 4)) + 8, 2);
 }
 
 function exportedColumns({ config, schema }: System, table: string): readonly string[] {

@@ -42,11 +42,14 @@ export function originOf(url: string): string {
 
 const defaultPort = (dialect: Dialect): number => (dialect === 'postgres' ? 5432 : 3306);
 
-/**
- * Opens one connection, lends it, and closes it again, so that nothing stays open between steps; how many there are at once is the limit of the
- * connection's tasks. Fails with `CONNECTION_AUTH`, `VENDOR_UNAVAILABLE`, `VENDOR_TIMEOUT` and `CONFIG_INVALID`.
- */
-export async function withSession<Result>(target: DatabaseTarget, work: (session: Session) => Promise<Result>): Promise<Result> {
+/** A session and how it ends. */
+export interface OpenSession {
+  readonly session: Session;
+  readonly close: () => Promise<void>;
+}
+
+/** Opens one connection at the first statement; who opened it closes it. */
+export function openSession(target: DatabaseTarget): OpenSession {
   const dialect = dialectOf(target.url);
   const db = new Kysely<unknown>({ dialect: dialect === 'postgres' ? openPostgres(target) : openMysql(target) });
   const session: Session = {
@@ -63,10 +66,19 @@ export async function withSession<Result>(target: DatabaseTarget, work: (session
         })
         .catch(rethrow),
   };
+  return { session, close: async () => db.destroy().catch(rethrow) };
+}
+
+/**
+ * Opens one connection, lends it, and closes it again, so that nothing stays open between steps; how many there are at once is the limit of the
+ * connection's tasks. Fails with `CONNECTION_AUTH`, `VENDOR_UNAVAILABLE`, `VENDOR_TIMEOUT` and `CONFIG_INVALID`.
+ */
+export async function withSession<Result>(target: DatabaseTarget, work: (session: Session) => Promise<Result>): Promise<Result> {
+  const { session, close } = openSession(target);
   try {
     return await work(session);
   } finally {
-    await db.destroy().catch(rethrow);
+    await close();
   }
 }
 
@@ -115,8 +127,9 @@ function openPostgres(target: DatabaseTarget): PostgresDialect {
     // As text: what is read goes back as a parameter without loss, be it a bigint, a time of microseconds or bytes.
     types: { getTypeParser: () => (value: unknown) => value },
   });
-  // An idle connection that breaks is found by the next statement.
+  // A connection that breaks between two statements is found by the next one; unheard, the event would end the process.
   pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return new PostgresDialect({ pool });
 }
 

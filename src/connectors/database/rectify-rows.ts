@@ -10,7 +10,7 @@ import type { Row, Session } from './open-database.ts';
 import { hasKey, keyOf, keyValues, readPersonRows } from './person-rows.ts';
 import { findRows, keyKind, subjectOf, tableOf, type Subject } from './subject.ts';
 import { withSystem, type System } from './system.ts';
-import { canonical, written } from './values.ts';
+import { canonical, selected, written } from './values.ts';
 
 /**
  * Corrects the columns that the connection names for the fields, in every row of the person. A value that is neither what the person said was there nor
@@ -28,12 +28,11 @@ export async function rectifyRows(context: RectifyContext, config: DatabaseConfi
     for (const correction of context.corrections) {
       for (const subject of subjects) {
         for await (const { target, rows } of pagesOf(system, session, correction, subject)) {
-          const stale = rows.filter((row) => isStale(target.column, row, correction));
           asAsked += rows.filter((row) => canonical(target.column, row[target.column.name] ?? null) === canonical(target.column, correction.to)).length;
-          if (stale.length === 0) continue;
-          await correct(system, session, target, stale, correction);
-          asAsked += stale.length;
-          counts[codeOf(target.table)] = (counts[codeOf(target.table)] ?? 0) + stale.length;
+          const corrected = await correct(system, session, target, rows.filter((row) => isStale(target.column, row, correction)), correction);
+          if (corrected === 0) continue;
+          asAsked += corrected;
+          counts[codeOf(target.table)] = (counts[codeOf(target.table)] ?? 0) + corrected;
         }
       }
     }
@@ -98,11 +97,18 @@ function isStale(column: LiveColumn, row: Row, { from, to }: Correction): boolea
   return from === undefined || stored === canonical(column, from);
 }
 
-/** Changes rows only while they still have the value that was read. */
-async function correct(system: System, session: Session, { table, column }: Target, rows: readonly Row[], { to }: Correction): Promise<void> {
+/** Changes the rows that still have the value that was read, and says how many. */
+async function correct(system: System, session: Session, { table, column }: Target, rows: readonly Row[], correction: Correction): Promise<number> {
+  if (rows.length === 0) return 0;
   const live = tableOf(system.schema.tables, table);
   const key = keyOf(system, table);
-  await session.transaction(async (tx) => {
-    await sql`update ${sql.id(session.schema, table)} set ${sql.id(column.name)} = ${written(session.dialect, column, to)} where ${hasKey(session.dialect, live, key, rows.map((row) => keyValues(key, row)))}`.execute(tx);
+  const place = sql.id(session.schema, table);
+  return session.transaction(async (tx) => {
+    const keys = rows.map((row) => keyValues(key, row));
+    const names = [...new Set([...key, column.name])].flatMap((each) => live.columns.get(each) ?? []);
+    const current = await sql<Row>`select ${sql.join(names.map((each) => selected(session.dialect, each, table)))} from ${place} where ${hasKey(session.dialect, live, key, keys)} for update`.execute(tx);
+    const stale = current.rows.filter((row) => isStale(column, row, correction)).map((row) => keyValues(key, row));
+    if (stale.length > 0) await sql`update ${place} set ${sql.id(column.name)} = ${written(session.dialect, column, correction.to)} where ${hasKey(session.dialect, live, key, stale)}`.execute(tx);
+    return stale.length;
   });
 }

@@ -14,11 +14,14 @@ export interface System {
 
 /** Opens the database for one step, and sees first that the map can be carried out on it as it is now. Fails with `CONFIG_INVALID` where it cannot. */
 export async function withSystem<Result>(config: DatabaseConfig, work: (system: System, session: Session) => Promise<Result>): Promise<Result> {
-  return withSession(config, async (session) => {
-    const schema = await readLiveSchema(session);
-    refuse(checkSchema(config, schema));
-    return work({ config, map: readDataMap(config), schema }, session);
-  });
+  return withSession(config, async (session) => work(await readSystem(config, session), session));
+}
+
+/** Reads the database as it is now, and sees that the map can be carried out on it. Fails with `CONFIG_INVALID` where it cannot. */
+export async function readSystem(config: DatabaseConfig, session: Session): Promise<System> {
+  const schema = await readLiveSchema(session);
+  refuse(checkSchema(config, schema));
+  return { config, map: readDataMap(config), schema };
 }
 
 function refuse(findings: readonly Finding[]): void {

@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream';
-import type { ReadableStream } from 'node:stream/web';
 import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { Failure } from '../../platform/failure.ts';
 
@@ -15,18 +14,23 @@ export async function makePackageKey(): Promise<PackageKey> {
   return { secret, recipient: await identityToRecipient(secret) };
 }
 
-/** Encrypts a stream to all of the recipients, each of whom can open it alone (age-encryption.org/v1). Fails with `VALIDATION_FAILED` when one is no recipient. */
-export async function encryptFor(recipients: readonly string[], plain: Readable): Promise<Readable> {
+/** Encrypts to some recipients. */
+export type EncryptStream = (plain: Readable) => Promise<Readable>;
+
+/** Makes what encrypts to all of the recipients, each of whom can open it alone (age-encryption.org/v1). Fails with `VALIDATION_FAILED` when one is no recipient. */
+export function encryptFor(recipients: readonly string[]): EncryptStream {
   const encrypter = new Encrypter();
   for (const recipient of recipients) {
     try {
       encrypter.addRecipient(recipient);
     } catch (error) {
-      throw new Failure('VALIDATION_FAILED', 'The recipient is no public key of age; it must be age1 and 58 more characters', { cause: error });
+      throw new Failure('VALIDATION_FAILED', 'The recipient is no public key of age, which is age1 and 58 more characters', { cause: error, field: '/recipient' });
     }
   }
-  const sealed = await encrypter.encrypt(Readable.toWeb(plain) as globalThis.ReadableStream<Uint8Array>);
-  return Readable.fromWeb(sealed as unknown as ReadableStream<Uint8Array>, { objectMode: false });
+  return async (plain) => {
+    const sealed = await encrypter.encrypt(Readable.toWeb(plain) as globalThis.ReadableStream<Uint8Array>);
+    return Readable.fromWeb(sealed, { objectMode: false });
+  };
 }
 
 /** Opens a stream, piece by piece; one that was changed or cut off breaks off with an error. */
@@ -34,5 +38,5 @@ export async function decryptWith(secret: string, sealed: Readable): Promise<Rea
   const decrypter = new Decrypter();
   decrypter.addIdentity(secret);
   const plain = await decrypter.decrypt(Readable.toWeb(sealed) as globalThis.ReadableStream<Uint8Array>);
-  return Readable.fromWeb(plain as unknown as ReadableStream<Uint8Array>, { objectMode: false });
+  return Readable.fromWeb(plain, { objectMode: false });
 }

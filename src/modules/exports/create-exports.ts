@@ -72,8 +72,9 @@ export function createExports(deps: ExportsDeps): Exports {
       } catch (error) {
         deps.log.error({ request_id: requestId, refusals: refusals + 1, err: error }, 'the export store did not delete what has to go; it is tried again');
         await database.transaction(async (tx) => {
-          const count = await store.noteRefusal(tablesOf<ExportTables>(tx), name, new Date(deps.clock.now() + hourMs));
-          if (count !== refusalsToTell) return;
+          const { refusals: count, alike } = await store.noteRefusal(tablesOf<ExportTables>(tx), name, new Date(deps.clock.now() + hourMs));
+          // Once for each request, of whose objects a lock refuses all.
+          if (count !== refusalsToTell || alike > 1) return;
           await deps.record(tx, { type: 'export.deletion_refused', at: isoTime(deps.clock.now()), actor: { role: 'system' }, request_id: formatId('request', requestId), attempt: count });
           await deps.onDeletionRefused(tx, requestId);
         });

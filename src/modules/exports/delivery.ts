@@ -6,7 +6,7 @@ import { tablesOf, type Tx } from '../../platform/db/database.ts';
 import { takePlace } from '../../platform/db/rate-limit.ts';
 import { Failure } from '../../platform/failure.ts';
 import { codeOf, judgeCode } from '../identity/index.ts';
-import { decryptWith } from './age-stream.ts';
+import { decryptWith, encryptFor } from './age-stream.ts';
 import type { ExportsDeps } from './exports.ts';
 import { linkToken, tokenHash } from './link-token.ts';
 import { identityContext } from './make-package.ts';
@@ -28,7 +28,7 @@ export interface OpenLink {
 
 /** A package on its way out: through us, or from the storage itself. */
 export type Handout =
-  | { readonly kind: 'stream'; readonly stream: Readable; readonly filename: string; readonly delivered: () => Promise<void> }
+  | { readonly kind: 'stream'; readonly stream: Readable; readonly filename: string; readonly contentType: 'application/zip' | 'application/octet-stream'; readonly delivered: () => Promise<void> }
   | { readonly kind: 'link'; readonly url: string };
 
 /** Hands packages out to who has the link and, again, the mailbox. */
@@ -37,8 +37,11 @@ export interface Delivery {
   readonly open: (token: string) => Promise<OpenLink>;
   /** Has a code sent to the address that is proven; does nothing within a minute of the last one, and after five a day. */
   readonly requestCode: (link: OpenLink) => Promise<void>;
-  /** Gives the package for a code. Fails with `VERIFICATION_FAILED`, the same for every code that is not the one. */
-  readonly download: (link: OpenLink, code: string) => Promise<Handout>;
+  /**
+   * Gives the package for a code; encrypted to the person's own key of age where they give one. Fails with `VERIFICATION_FAILED`, the same for every code
+   * that is not the one, and with `VALIDATION_FAILED` for a key that is none.
+   */
+  readonly download: (link: OpenLink, code: string, recipient?: string) => Promise<Handout>;
   /** The n-th code of a request's link at the moment of sending it; undefined when it must not be sent any more. */
   readonly codeToSend: (tx: Tx, requestId: RequestId, number: number) => Promise<string | undefined>;
   /** The link as it is mailed; undefined when there is nothing to fetch. */
@@ -98,6 +101,14 @@ export function createDelivery(deps: ExportsDeps): Delivery {
       if (row?.code_number === codeNumber) await store.updatePackage(trx, requestId, { code_used: true });
     });
 
+  /** The package in clear, as it comes from the store. */
+  const openPackage = async (requestId: RequestId, name: string, identity: Buffer | null): Promise<Readable> => {
+    const stored = await storage.get(name);
+    if (identity === null) return stored;
+    const vault = await deps.vault.unlock(requestId);
+    return decryptWith(vault.open(identity, identityContext(requestId)).toString('utf8'), stored);
+  };
+
   return {
     open: async (token) => {
       const hash = tokenHash(token);
@@ -130,21 +141,22 @@ export function createDelivery(deps: ExportsDeps): Delivery {
         await deps.record(tx, { ...entryOf('export.code_sent', requestId), attempt: number });
       });
     },
-    download: async ({ requestId }, code) => {
+    download: async ({ requestId }, code, recipient) => {
+      // Before the code is judged: a key that is none costs no attempt.
+      const encrypt = recipient === undefined ? undefined : encryptFor([recipient]);
       const row = await judge(requestId, code);
       if (row?.object_name == null) throw new Failure('VERIFICATION_FAILED', 'The code is not right, or not any more; ask for another one');
       const filename = `privacy-export-${formatId('request', requestId)}.zip`;
-      if (row.encryption === 'storage') {
+      if (row.encryption === 'storage' && encrypt === undefined) {
         if (storage.link === undefined) throw new Failure('STORAGE_REFUSED', 'The package is in a storage that is not configured any more');
         const { url } = await storage.link(row.object_name, { seconds: storageLinkSeconds, filename });
         await useUp(requestId, row.code_number);
         return { kind: 'link', url };
       }
-      if (row.identity === null) throw nothingHere();
-      const vault = await deps.vault.unlock(requestId);
-      const secret = vault.open(row.identity, identityContext(requestId)).toString('utf8');
-      const stream = await decryptWith(secret, await storage.get(row.object_name));
-      return { kind: 'stream', stream, filename, delivered: () => useUp(requestId, row.code_number) };
+      const plain = await openPackage(requestId, row.object_name, row.identity);
+      const delivered = (): Promise<void> => useUp(requestId, row.code_number);
+      if (encrypt === undefined) return { kind: 'stream', stream: plain, filename, contentType: 'application/zip', delivered };
+      return { kind: 'stream', stream: await encrypt(plain), filename: `${filename}.age`, contentType: 'application/octet-stream', delivered };
     },
     codeToSend: async (tx, requestId, number) => {
       const trx = tablesOf<ExportTables>(tx);

@@ -87,12 +87,12 @@ export function createPackageMaker(deps: ExportsDeps, pages: Pages): PackageMake
     const stop = (): void => void writing.zip.destroy(signal.reason instanceof Error ? signal.reason : new Error('The making was stopped'));
     signal.addEventListener('abort', stop, { once: true });
     try {
-      const body = key === undefined ? writing.zip : await encryptFor([key.recipient], writing.zip);
+      const body = key === undefined ? writing.zip : await encryptFor([key.recipient])(writing.zip);
       const [bytes, { summary, records }] = await Promise.all([storage.put(objectName, body), writing.done]);
       signal.throwIfAborted();
       return { objectName, bytes, records, summary, key, copiesBefore };
     } catch (error) {
-      await store.doomObjects(db, [objectName], now());
+      await store.abandonObject(db, objectName, now());
       throw error;
     } finally {
       signal.removeEventListener('abort', stop);
@@ -177,7 +177,7 @@ export function createPackageMaker(deps: ExportsDeps, pages: Pages): PackageMake
         const vault = await deps.vault.unlock(requestId);
         const made = await holding(deps, row, signal, (held) => compile(row, vault, held));
         if (await finish(row, vault, made)) return;
-        await store.doomObjects(db, [made.objectName], now());
+        await store.abandonObject(db, made.objectName, now());
         deps.log.info({ request_id: requestId }, 'a package was made that is not wanted any more');
       } catch (error) {
         // The person is gone: whoever shredded the request ends the package.

@@ -96,7 +96,7 @@ export function createPages(deps: PagesDeps): Pages {
         });
       } catch (error) {
         // Whatever was written is not kept, and nobody writes it any more.
-        await store.doomObjects(db, [name], now());
+        await store.abandonObject(db, name, now());
         throw error;
       }
     },

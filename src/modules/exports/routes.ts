@@ -48,7 +48,10 @@ function requestIdOf(text: string): RequestId {
 }
 
 const tokenParams = z.object({ token: z.string().max(128) });
-const codeBody = z.strictObject({ code: z.string().max(32).describe('The digits that were sent; spaces and dashes are passed over.') });
+const codeBody = z.strictObject({
+  code: z.string().max(32).describe('The digits that were sent; spaces and dashes are passed over.'),
+  recipient: z.string().max(200).optional().describe('The person’s own public key of age (age1…): the package is encrypted to it on its way out.'),
+});
 
 /** Registers what an operator sees of a request's package, and its revocation. */
 function registerOperatorRoutes(app: HttpServer, { exports, authenticate }: ExportRoutesDeps): void {
@@ -74,7 +77,7 @@ function registerOperatorRoutes(app: HttpServer, { exports, authenticate }: Expo
   );
 }
 
-const isForm = (request: FastifyRequest): boolean => /^application\/x-www-form-urlencoded/u.test(request.headers['content-type'] ?? '');
+const isForm = (request: FastifyRequest): boolean => (request.headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded');
 const wantsPage = (request: FastifyRequest): boolean => isForm(request) || /\btext\/html\b/u.test(request.headers.accept ?? '');
 
 /** Keeps what a link leads to out of caches, frames and the next page's referrer, and tells the limit as draft-ietf-httpapi-ratelimit-headers-10 writes it. */
@@ -112,13 +115,13 @@ function throughLink(deps: ExportRoutesDeps, token: string, handler: LinkHandler
   };
 }
 
-async function handOut(deps: ExportRoutesDeps, delivery: Delivery, link: OpenLink, code: string, reply: FastifyReply): Promise<FastifyReply> {
-  const handout = await delivery.download(link, code);
+async function handOut(deps: ExportRoutesDeps, delivery: Delivery, link: OpenLink, { code, recipient }: z.infer<typeof codeBody>, reply: FastifyReply): Promise<FastifyReply> {
+  const handout = await delivery.download(link, code, recipient);
   if (handout.kind === 'link') return reply.code(303).header('location', handout.url).send();
   finished(reply.raw).then(handout.delivered, () => undefined).catch((error: unknown) => {
     deps.log.error({ request_id: link.requestId, err: error }, 'a code could not be used up');
   });
-  return reply.code(200).type('application/zip').header('content-disposition', `attachment; filename="${handout.filename}"`).send(handout.stream);
+  return reply.code(200).type(handout.contentType).header('content-disposition', `attachment; filename="${handout.filename}"`).send(handout.stream);
 }
 
 /** Registers the routes of packages: those of the person behind a link, and those of operators. */
@@ -142,7 +145,7 @@ export function registerExportRoutes(app: HttpServer, deps: ExportRoutesDeps): v
       })(request, reply),
     );
     scope.post('/v1/exports/:token/download', { schema: { summary: 'Download the package with the code', tags: ['exports'], params: tokenParams, body: codeBody } }, async (request, reply) =>
-      throughLink(deps, request.params.token, (link, _request, answer) => handOut(deps, delivery, link, request.body.code, answer))(request, reply),
+      throughLink(deps, request.params.token, (link, _request, answer) => handOut(deps, delivery, link, request.body, answer))(request, reply),
     );
   });
 }

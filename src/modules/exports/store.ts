@@ -22,8 +22,13 @@ export async function keepObject(trx: Trx, name: string, now: Date): Promise<boo
 }
 
 /** Has objects deleted by the next sweep. */
-export async function doomObjects(trx: Db, names: readonly string[], now: Date): Promise<void> {
+export async function doomObjects(trx: Trx, names: readonly string[], now: Date): Promise<void> {
   if (names.length > 0) await trx.updateTable('export_object').set({ delete_at: now }).where('name', 'in', [...names]).execute();
+}
+
+/** Has an object deleted that was to be kept and was not. One that was kept after all, by a commit whose answer was lost, stays. */
+export async function abandonObject(db: Db, name: string, now: Date): Promise<void> {
+  await db.updateTable('export_object').set({ delete_at: now }).where('name', '=', name).where('delete_at', 'is not', null).execute();
 }
 
 /**
@@ -57,10 +62,12 @@ export async function forgetObject(db: Db, name: string): Promise<void> {
   await db.deleteFrom('export_object').where('name', '=', name).where('delete_at', 'is not', null).execute();
 }
 
-/** Notes that a deletion was refused, and when it is tried again; answers how often that was. */
-export async function noteRefusal(trx: Trx, name: string, again: Date): Promise<number> {
-  const row = await trx.updateTable('export_object').set({ delete_at: again, refusals: sql<number>`refusals + 1` }).where('name', '=', name).returning('refusals').executeTakeFirst();
-  return row?.refusals ?? 0;
+/** Notes that a deletion was refused, and when it is tried again. Answers how many objects of the same request were refused as often or more often by now. */
+export async function noteRefusal(trx: Trx, name: string, again: Date): Promise<{ readonly refusals: number; readonly alike: number }> {
+  const row = await trx.updateTable('export_object').set({ delete_at: again, refusals: sql<number>`refusals + 1` }).where('name', '=', name).returning(['refusals', 'request_id']).executeTakeFirst();
+  if (row === undefined) return { refusals: 0, alike: 0 };
+  const alike = await trx.selectFrom('export_object').select((select) => select.fn.countAll<string>().as('count')).where('request_id', '=', row.request_id).where('refusals', '>=', row.refusals).executeTakeFirstOrThrow();
+  return { refusals: row.refusals, alike: Number(alike.count) };
 }
 
 /** Puts a page into the index in place of the one that was there; answers the name of that one's object. */

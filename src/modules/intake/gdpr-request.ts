@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { createRemoteJWKSet, customFetch, errors, jwtVerify, type FetchImplementation, type JWTPayload, type JWTVerifyGetKey } from 'jose';
+import type { LocateResult } from '../../connector-kit/index.ts';
 import type { AuditEntry } from '../../contract/audit-entry.ts';
 import type { Identifier } from '../../contract/identifiers.ts';
 import type { RequestId } from '../../contract/ids.ts';
 import type { Right } from '../../contract/outcomes.ts';
 import { isoTime, type Clock } from '../../platform/clock.ts';
 import type { ConfigDocument } from '../../platform/config/document.ts';
+import { resolveSecret, type SecretSources } from '../../platform/config/load.ts';
 import type { SystemKeys } from '../../platform/crypto/system-keys.ts';
 import { tablesOf, type Database, type Tx } from '../../platform/db/database.ts';
 import { oneAtATime } from '../../platform/db/one-at-a-time.ts';
@@ -25,8 +27,9 @@ export interface GdprRequestDeps {
   readonly vault: Pick<Vault, 'prepare' | 'findOpenRequests'>;
   readonly openRequest: OpenRequest;
   readonly record: (tx: Tx, entry: AuditEntry) => Promise<void>;
-  /** Which of these identifiers the application's own system knows; reads only. Fails as its connection does. */
-  readonly knows: (identifiers: readonly Identifier[]) => Promise<readonly Identifier[]>;
+  /** What the application's own system knows of these identifiers; reads only. Fails as its connection does. */
+  readonly lookUp: (identifiers: readonly Identifier[]) => Promise<LocateResult>;
+  readonly secrets: SecretSources;
   /** Fetches the application's keys, and nothing else. */
   readonly fetch: FetchImplementation;
   /** ISO 3166. */
@@ -55,14 +58,20 @@ export interface GdprBearer {
   readonly email: string | undefined;
 }
 
+/** The one address of an account; of several nobody knows which is meant. */
+function accountAddress(found: LocateResult['found']): string | undefined {
+  const [address, ...others] = found.filter(({ identifier }) => identifier.kind === 'email').map(({ identifier }) => identifier.value);
+  return others.length === 0 ? address : undefined;
+}
+
 /** The name of the source, in the log and the request. */
 const source = 'gdpr-request';
 /** How long the application's key server may take. */
 const keysTimeoutMs = 5000;
 
 /** The keys of an issuer. Fails with `CONFIG_INVALID` where somebody in between could hand out keys of their own. */
-export function gdprKeys(config: GdprRequestConfig, fetch: FetchImplementation): JWTVerifyGetKey {
-  const url = new URL(config.jwks_url);
+export function gdprKeys(config: GdprRequestConfig, secrets: SecretSources, fetch: FetchImplementation): JWTVerifyGetKey {
+  const url = new URL(resolveSecret(config.jwks_url, '/gdpr_request/jwks_url', secrets));
   if (url.protocol !== 'https:' && url.hostname !== '127.0.0.1' && url.hostname !== 'localhost') throw new Failure('CONFIG_INVALID', '/gdpr_request/jwks_url must be https://');
   return createRemoteJWKSet(url, { timeoutDuration: keysTimeoutMs, [customFetch]: fetch });
 }
@@ -72,7 +81,7 @@ export function gdprKeys(config: GdprRequestConfig, fetch: FetchImplementation):
  * once gets one request.
  */
 export function createGdprRequests(config: GdprRequestConfig, deps: GdprRequestDeps): GdprRequests {
-  const keys = gdprKeys(config, deps.fetch);
+  const keys = gdprKeys(config, deps.secrets, deps.fetch);
 
   const pending = async (tx: Tx, user: Identifier, right: Right): Promise<RequestId | undefined> => {
     const ids = await deps.vault.findOpenRequests([user], tx);
@@ -96,9 +105,12 @@ export function createGdprRequests(config: GdprRequestConfig, deps: GdprRequestD
     },
     take: async (bearer, type) => {
       const user: Identifier = { kind: 'user_id', ...normalise('user_id', bearer.userId, { defaultCountry: deps.defaultCountry, field: '/user_id' }) };
-      if (!(await deps.knows([user])).some((each) => each.kind === 'user_id' && each.value === user.value)) return { is: 'unknown_user' };
+      const { knows, found } = await deps.lookUp([user]);
+      if (!knows.some((each) => each.kind === 'user_id' && each.value === user.value)) return { is: 'unknown_user' };
       const given: NewIdentifier[] = [{ ...user, foundBy: 'given', confidence: 1 }];
-      if (bearer.email !== undefined) given.push({ kind: 'email', ...normalise('email', bearer.email, { defaultCountry: deps.defaultCountry, field: 'email' }), foundBy: 'given', confidence: 1 });
+      // Into the vault now: once the account's row is anonymised, its address is nobody's.
+      const address = bearer.email ?? accountAddress(found);
+      if (address !== undefined) given.push({ kind: 'email', ...normalise('email', address, { defaultCountry: deps.defaultCountry, field: 'email' }), foundBy: bearer.email === undefined ? 'account' : 'given', confidence: 1 });
       const prepared = await deps.vault.prepare(newId('request'));
       return deps.database.transaction(async (tx): Promise<GdprRequestAnswer> => {
         await oneAtATime(tablesOf(tx), `gdpr-request:${deps.systemKeys.mac('lookup', `gdpr-request:${user.value}`).toString('hex')}`);

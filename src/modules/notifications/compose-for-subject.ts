@@ -4,7 +4,7 @@ import type { Database, Tx } from '../../platform/db/database.ts';
 import type { CodeToSend, OpenVault, Vault } from '../identity/index.ts';
 import { isMaskedAddress } from './domain/masked-address.ts';
 import type { NoticeCatalogue } from './domain/notice-catalogue.ts';
-import { closedMessage, closedText, codeMessage, codeText, readyMessage, requestMessage, type RequestNotice, type Writing } from './domain/person-notices.ts';
+import { closedMessage, closedText, codeMessage, codeText, readyMessage, requestMessage, requestText, type RequestNotice, type Writing } from './domain/person-notices.ts';
 import type { Sender } from './domain/templates.ts';
 import type { Mailer, MailResult } from './mailer.ts';
 import type { ClosureFacts, ExportFacts, MessageText, NotificationError, RequestFacts, ToldOf } from './notification.ts';
@@ -98,9 +98,12 @@ export function createComposeForSubject(deps: ComposeForSubjectDeps): (row: Noti
     const writing: Writing = { sender: deps.sender, texts: deps.notices.textsFor(await deps.languageOf(requestId)) };
     const { template } = row;
     const [email, phone] = [provenOf(vault, 'email'), provenOf(vault, 'phone')];
+    const sendText = deps.texter?.sendText;
     if (template === 'verification_code') return composeCode(row, requestId, vault, writing);
     if (isRequestNotice(template)) {
       const about = await deps.describeRequest(requestId, toldBy[template]);
+      // Who has just typed the code of a telephone knows that they are verified.
+      if (template !== 'verified' && email === undefined && phone !== undefined && sendText !== undefined) return byText(() => sendText(phone, requestText(writing, template, about)));
       return byMail(row, email, () => requestMessage(writing, template, about));
     }
     if (template === 'ready') {
@@ -110,7 +113,6 @@ export function createComposeForSubject(deps: ComposeForSubjectDeps): (row: Noti
       return byMail(row, email, () => readyMessage(writing, { ...fetched, reference, right }));
     }
     const facts = await deps.describeClosure(requestId);
-    const sendText = deps.texter?.sendText;
     if (email === undefined && phone !== undefined && sendText !== undefined) return byText(() => sendText(phone, closedText(writing, facts)));
     return byMail(row, email, (address) => closedMessage(writing, facts, { nonce: vault.nonce, email: address }));
   };

@@ -239,6 +239,17 @@ describe.each(databaseKinds)('on the database of kind $kind', ({ kind }) => {
       ]);
     });
 
+    it('goes to the telephone of who has no proven address, as short as a message is, and only there', async () => {
+      const texts: string[] = [];
+      const texter = { sendText: async (to: string, text: string) => (texts.push(`${to} ${text}`), 'accepted' as const), codes: undefined };
+      const requestId = await newRequest([{ kind: 'phone', value: '+12025550143', foundBy: 'given', confidence: 1 }, { ...ada, value: 'unproven@example.com', confidence: 0.5 }]);
+      const id = await say({ requestId, template: 'refused', recipient: 'subject', occasion: 'refused' });
+      await createNotificationSender({ ...deps, texter }).send(id);
+      expect(texts).toEqual(['+12025550143 Shop: we do not carry out your privacy request Q-7K3M-9D2F. privacy@shop.example']);
+      expect(mailsTo('unproven@example.com')).toEqual([]);
+      expect(await row(id)).toMatchObject({ sent_at: new Date(now), error_code: null });
+    });
+
     it('that the data is ready has the link and its end, and is not sent once it cannot be fetched any more', async () => {
       const requestId = await newRequest([{ ...ada, value: 'ready@example.com' }]);
       ready = { url: 'https://privacy.shop.example/v1/exports/token', expiresAt: '2026-12-21T10:00:00.000Z' };

@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import type { EraseResult, ExportContext, Json } from '../../connector-kit/index.ts';
+import type { EraseResult, ExportContext } from '../../connector-kit/index.ts';
 import type { Counts } from '../../contract/outcomes.ts';
 import type { OpenVault } from '../identity/index.ts';
 import type { ClaimedStep } from './claim-step.ts';
 import type { OrchestrationDeps } from './deps.ts';
+import { cursorContextOf } from './step-context.ts';
 
 /** How far an export has come: where its system goes on, the place of its next page, and what was given so far. */
 const cursorSchema = z.strictObject({ resume: z.json(), pages: z.int().min(0), counts: z.record(z.string(), z.int().min(0)) });
@@ -18,10 +19,10 @@ const codeOf = (type: string): string => (/^[a-z][a-z0-9_]{0,63}$/u.test(type) ?
 export async function exportPerson(deps: OrchestrationDeps, { task, request, connection }: ClaimedStep, vault: OpenVault, context: Omit<ExportContext, 'cursor'>): Promise<EraseResult> {
   const { export: exporting } = connection.connection;
   if (exporting === undefined) throw new Error('A plan has an export for a connector that has none');
-  const cursorContext = `cursor:${task.id}`;
-  const kept = task.cursor === null ? undefined : cursorSchema.parse(JSON.parse(vault.open(task.cursor, cursorContext).toString('utf8')));
-  let { pages, counts } = kept ?? { pages: 0, counts: {} as Counts };
-  for await (const page of exporting({ ...context, cursor: (kept?.resume ?? null) as Json })) {
+  const kept = task.cursor === null ? undefined : cursorSchema.parse(JSON.parse(vault.open(task.cursor, cursorContextOf(task)).toString('utf8')));
+  let pages = kept?.pages ?? 0;
+  let counts: Counts = kept?.counts ?? {};
+  for await (const page of exporting({ ...context, cursor: kept?.resume ?? null })) {
     if (page.records.length > 0) {
       await deps.exports.addPage(vault, { requestId: request.id, taskId: task.id, connection: task.connection, ordinal: pages, records: page.records });
       pages += 1;

@@ -15,6 +15,7 @@ import { retryWaitMs } from './domain/retry-wait.ts';
 import { taskRun } from './jobs.ts';
 import { escalateTask } from './manual-tasks.ts';
 import { addPlannedTasks } from './plan-request.ts';
+import { cursorContextOf } from './step-context.ts';
 import { finishAttempt, lockTask, markSeen, nextQueued, tasksOf, updateTask, type TaskRow } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 
@@ -78,7 +79,7 @@ async function recordAct(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault: 
   const verdict = afterAct(result, { seenHere: task.seen_here, isLastHope: isUnmatched && (await isLastHope(deps, tx, task)) });
   const change: TaskChange = { attempt: 0, error_code: null, vendor_job_open: false };
   if ('cursor' in result && result.cursor !== undefined) {
-    change.cursor = vault.seal(Buffer.from(JSON.stringify(result.cursor satisfies Json), 'utf8'), `cursor:${task.id}`);
+    change.cursor = vault.seal(Buffer.from(JSON.stringify(result.cursor satisfies Json), 'utf8'), cursorContextOf(task));
   }
   switch (result.state) {
     case 'continue':

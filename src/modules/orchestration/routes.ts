@@ -8,12 +8,13 @@ import type { HttpServer } from '../../platform/http/server.ts';
 import type { Authenticate } from '../access/index.ts';
 import { endedStatuses, findRequest, outsideId, requestBody, requestIdOf, requestParams, summarise, type RequestCore, type RequestTables } from '../requests/index.ts';
 import type { OrchestrationDeps } from './deps.ts';
+import { dryRun } from './dry-run.ts';
 import { listManualTasks, retryRequest, settlementSchema, settleManualTask } from './manual-tasks.ts';
 import { planFor } from './plan-request.ts';
 import { tasksOf } from './task-store.ts';
 import { takeCallback } from './vendor-jobs.ts';
 import type { OrchestrationTables } from './tables.ts';
-import { manualTaskSchema, manualTaskView, planSchema, planView, taskSchema, taskView } from './views.ts';
+import { dryRunSchema, dryRunView, manualTaskSchema, manualTaskView, planSchema, planView, taskSchema, taskView } from './views.ts';
 
 /** How often a live follower's request is read again. */
 const followMs = 300;
@@ -36,6 +37,23 @@ export function registerOrchestrationRoutes(app: HttpServer, deps: Orchestration
       const row = await find(request.params.id);
       const identifiers = await deps.vault.describe(row.id);
       return planView(identifiers, planFor(deps, row.request_right, identifiers, row.due_at.getTime()), await tasks(row.id));
+    },
+  );
+  app.post(
+    '/v1/privacy-requests/:id/dry-run',
+    {
+      schema: {
+        summary: 'See what the erasing tasks of the plan would do now, without doing it',
+        tags: ['requests'],
+        security,
+        params: requestParams,
+        body: z.strictObject({}).nullish(),
+        response: { 200: z.object({ items: z.array(dryRunSchema) }) },
+      },
+    },
+    async (request) => {
+      authenticate(request);
+      return { items: (await dryRun(deps, await find(request.params.id))).map((each) => dryRunView(each)) };
     },
   );
   app.get(

@@ -1,22 +1,18 @@
-import { createHmac } from 'node:crypto';
-import type { EraseContext, EraseResult, ExportContext, Json, RectifyContext, RequestFacts } from '../../connector-kit/index.ts';
-import { formatId, type TaskId } from '../../contract/ids.ts';
+import type { EraseContext, EraseResult, ExportContext, RectifyContext } from '../../connector-kit/index.ts';
+import type { TaskId } from '../../contract/ids.ts';
 import { Failure, isFailure } from '../../platform/failure.ts';
-import type { OpenVault, VaultIdentifier } from '../identity/index.ts';
-import type { RequestCore } from '../requests/index.ts';
+import type { OpenVault } from '../identity/index.ts';
 import { checkActResult, checkConfirmResult, checkRectifyConfirmation } from './check-result.ts';
 import { claimStep, leaseMs, type ClaimedStep } from './claim-step.ts';
 import type { OrchestrationDeps } from './deps.ts';
 import { exportPerson } from './export-person.ts';
-import { plainIdentifier } from './plain-identifier.ts';
 import { recordFailure, recordResult, type StepResult } from './record-step.ts';
-import { provenOf, readLookUp, searchable, throughMapping } from './resolve-request.ts';
+import { readLookUp, searchable, throughMapping } from './resolve-request.ts';
+import { contextOf, cursorContextOf } from './step-context.ts';
 import { renewTaskLease, saveCursor } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 import { createWorklist, FencedOut } from './worklist.ts';
 
-/** How long a step may work before it must hand back its cursor; short, so that a worker can be stopped. */
-const stepMs = 20_000;
 /** After this a step is ended from outside: its time, and one call's longest time-out, and some. */
 const stepEndMs = 150_000;
 /** Runs the next step of a task, if it is due and nobody else does. Safe to call at any time, any number of times. */
@@ -62,9 +58,14 @@ async function call(deps: OrchestrationDeps, claimed: ClaimedStep, vault: OpenVa
   }, leaseMs / 3);
   const end = setTimeout(() => ended.abort(), stepEndMs);
   try {
-    const identifier = vault.identifiers.find((each) => each.id === task.identifier_id);
-    if (identifier === undefined) throw new Error('A task names an identifier that the vault does not hold');
-    const context = eraseContext(deps, claimed, vault, identifier, ended.signal);
+    const context: EraseContext = {
+      ...contextOf(deps, claimed, vault, ended.signal),
+      save: async (cursor) => {
+        const sealed = vault.seal(Buffer.from(JSON.stringify(cursor), 'utf8'), cursorContextOf(task));
+        if (!(await saveCursor(deps.database.read<OrchestrationTables>(), task.id, epoch, sealed))) throw new FencedOut();
+      },
+      worklist: createWorklist(deps.database, vault, task.id, epoch, deps.clock.now),
+    };
     if (task.action === 'locate') {
       const found = readLookUp(connection, claimed.request, vault, await connection.connection.locate(context, searchable(connection, vault)));
       return { kind: 'result', result: { step: 'locate', value: [...found, ...(await throughMapping(deps, vault, found))] } };
@@ -109,7 +110,7 @@ async function readBack({ task, connection }: ClaimedStep, vault: OpenVault, con
 
 const exportContext = ({ fetch, now, shouldYield, signal, request, identifier, identifiers, proven }: EraseContext): Omit<ExportContext, 'cursor'> => ({ fetch, now, shouldYield, signal, request, identifier, identifiers, proven });
 
-async function rectifyContext({ action: _, ...context }: EraseContext, vault: OpenVault): Promise<RectifyContext> {
+async function rectifyContext(context: EraseContext, vault: OpenVault): Promise<RectifyContext> {
   return { ...context, corrections: await vault.readCorrections() };
 }
 
@@ -118,45 +119,6 @@ async function refresh({ connection, hasErased }: ClaimedStep, context: EraseCon
   if (!hasErased) return { state: 'done', outcome: 'nothing_matched', counts: {}, residue: [] };
   if (connection.connection.refresh === undefined) throw new Error('A plan has a refresh for a connector that has none');
   return connection.connection.refresh(context);
-}
-
-function eraseContext(deps: OrchestrationDeps, claimed: ClaimedStep, vault: OpenVault, identifier: VaultIdentifier, signal: AbortSignal): EraseContext {
-  const { task, epoch, connection } = claimed;
-  const cursorContext = `cursor:${task.id}`;
-  const openCursor = (sealed: Buffer | null): Json => (sealed === null ? null : (JSON.parse(vault.open(sealed, cursorContext).toString('utf8')) as Json));
-  return {
-    ...connection.context({ signal, stepEndsAt: deps.clock.now() + stepMs }),
-    identifier: plainIdentifier(identifier),
-    identifiers: vault.identifiers.map((each) => plainIdentifier(each)),
-    proven: provenOf(vault).map((each) => plainIdentifier(each)),
-    action: task.action === 'anonymise' ? 'anonymise' : 'erase',
-    seenHere: task.seen_here,
-    attempt: task.attempt,
-    request: factsOf(claimed.request),
-    taskId: formatId('task', task.id),
-    earlierJobs: claimed.earlierJobs,
-    receivedAt: claimed.request.received_at.getTime(),
-    cursor: openCursor(task.cursor),
-    previous: openCursor(task.cursor_before),
-    save: async (cursor) => {
-      const sealed = vault.seal(Buffer.from(JSON.stringify(cursor), 'utf8'), cursorContext);
-      if (!(await saveCursor(deps.database.read<OrchestrationTables>(), task.id, epoch, sealed))) throw new FencedOut();
-    },
-    worklist: createWorklist(deps.database, vault, task.id, epoch, deps.clock.now),
-    // Keyed by the nonce, so that the key tells the vendor nothing and dies with the data key.
-    idempotencyKey: (part, generation = 0) => createHmac('sha256', vault.nonce).update(`${task.id}:${part}:${generation}`, 'utf8').digest('hex'),
-  };
-}
-
-/** What a system may be told of the request. */
-function factsOf(request: RequestCore): RequestFacts {
-  return {
-    id: formatId('request', request.id),
-    source: request.source,
-    law: request.law,
-    ...(request.jurisdiction === null ? {} : { jurisdiction: request.jurisdiction }),
-    verifiedBy: request.verified_by ?? 'source',
-  };
 }
 
 /** Anything that is not a `Failure` is a bug: it is logged without its message, and counts as `INTERNAL`. */

@@ -3,6 +3,7 @@ import { formatId } from '../../contract/ids.ts';
 import { identifierKindSchema } from '../../contract/identifiers.ts';
 import { confirmationSchema, countsSchema, decisionSchema, outcomeSchema, residueSchema, taskStatusSchema } from '../../contract/outcomes.ts';
 import type { DescribedIdentifier } from '../identity/index.ts';
+import type { DryRun } from './dry-run.ts';
 import type { PlannedTask } from './domain/plan.ts';
 import type { ManualTask } from './manual-tasks.ts';
 import type { TaskRow } from './task-store.ts';
@@ -33,6 +34,23 @@ export const taskSchema = z.object({
   settled_at: z.string().nullable(),
   revisit_at: z.string().nullable(),
 });
+
+/** What a task would do, as the API shows it. */
+export const dryRunSchema = z.object({
+  id: z.string(),
+  system: z.string(),
+  identifier: identifierSchema,
+  result: z.enum(['counted', 'unknown', 'failed']).describe('unknown: the system cannot tell.'),
+  counts: countsSchema,
+  residue: z.array(residueSchema),
+  error_code: z.string().nullable(),
+});
+
+/** Gives what a task would do as the API shows it. */
+export function dryRunView({ task, result }: DryRun): z.infer<typeof dryRunSchema> {
+  const counted = result.is === 'counted' ? { counts: result.counts, residue: [...result.residue] } : { counts: {}, residue: [] };
+  return { id: formatId('task', task.id), system: task.connection, identifier: { kind: task.identifier_kind, commitment: task.commitment }, result: result.is, ...counted, error_code: result.is === 'failed' ? result.code : null };
+}
 
 /** Gives a task as the API shows it. */
 export function taskView(task: TaskRow): z.infer<typeof taskSchema> {

@@ -85,8 +85,10 @@ export function createClockActions(deps: ClockActionDeps): ClockActions {
         const at = new Date(now);
         const extended: RequestCore = { ...request, extended_at: at, extension_reason: reason, extended_until: until ?? null };
         const { due } = datesOf(clocks, { ...clocked, request: extended }, now);
-        await updateRequest(tablesOf<RequestTables>(tx), id, { extended_at: at, extension_reason: reason, extended_until: until ?? null, due_at: new Date(due.at) });
-        const proof = { due_before: request.due_at.toISOString(), due_after: isoTime(due.at) };
+        // Never earlier than what the person was told before, whatever the data of the law says today.
+        const dueAt = Math.max(due.at, request.due_at.getTime());
+        await updateRequest(tablesOf<RequestTables>(tx), id, { extended_at: at, extension_reason: reason, extended_until: until ?? null, due_at: new Date(dueAt) });
+        const proof = { due_before: request.due_at.toISOString(), due_after: isoTime(dueAt) };
         await deps.record(tx, { ...entryOf(request, operator, now), type: 'request.extended', reason_code: reason, proof });
         await deps.notify(tx, { requestId: id, template: 'extended', recipient: 'subject', occasion: 'extended' });
       }),

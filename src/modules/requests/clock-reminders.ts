@@ -19,12 +19,15 @@ export interface ClockReminderDeps {
   readonly acknowledgedAt: (id: RequestId) => Promise<number | undefined>;
 }
 
-/** How many requests one sweep looks at; the rest are due at the next one. */
-const sweepMax = 500;
+/** How many requests are read at a time. */
+const batchSize = 500;
+/** A request whose dates cannot be computed is looked at again then, so that it keeps no other from being announced. */
+const putOffMs = 3_600_000;
 
 /**
  * Makes the sweep that tells the data protection officer, once each, that a date of a request is near and that it has passed: acknowledgement,
  * notice of an extension, internal target, deadline, appeal. Answers how many requests it looked at. Safe to run at any time, any number of times.
+ * What cannot be computed (the law of a request is not there any more) is put off by an hour and thrown when all others were looked at.
  */
 export function createClockReminders(deps: ClockReminderDeps): () => Promise<number> {
   const remind = async (id: RequestId): Promise<void> => {
@@ -39,10 +42,25 @@ export function createClockReminders(deps: ClockReminderDeps): () => Promise<num
       await wakeClock(tablesOf<RequestTables>(tx), id, nextAt === undefined ? null : new Date(nextAt));
     });
   };
+  const putOff = (id: RequestId): Promise<void> => deps.database.transaction((tx) => wakeClock(tablesOf<RequestTables>(tx), id, new Date(deps.clock.now() + putOffMs)));
   return async () => {
-    const ids = await dueClocks(deps.database.read<RequestTables>(), new Date(deps.clock.now()), sweepMax);
-    for (const id of ids) await remind(id);
-    return ids.length;
+    const errors: unknown[] = [];
+    let looked = 0;
+    for (;;) {
+      const ids = await dueClocks(deps.database.read<RequestTables>(), new Date(deps.clock.now()), batchSize);
+      for (const id of ids) {
+        try {
+          await remind(id);
+        } catch (error) {
+          errors.push(error);
+          await putOff(id);
+        }
+      }
+      looked += ids.length;
+      if (ids.length < batchSize) break;
+    }
+    if (errors.length > 0) throw new AggregateError(errors, `The dates of ${errors.length} requests could not be computed`);
+    return looked;
   };
 }
 

@@ -295,6 +295,19 @@ describe.each(databaseKinds)('on the database of kind $kind', ({ kind }) => {
       expect(saidOf(id)).toEqual(['dpo_clock target_passed', 'dpo_clock deadline_soon', 'dpo_clock deadline_passed']);
     });
 
+    it('hears of every other request when the dates of one cannot be computed, which is thrown and looked at again later', async () => {
+      const [broken, whole] = [await request(), await request()];
+      await database.read<RequestTables>().updateTable('privacy_request').set({ law: 'lex_nullius' }).where('id', '=', broken).execute();
+      now = received + 62 * 3_600_000;
+      await expect(sweep()).rejects.toThrow(AggregateError);
+      expect(saidOf(whole)).toContain('dpo_clock target_soon');
+      expect((await rowOf(broken)).clock_wake_at?.getTime()).toBe(now + 3_600_000);
+      await database.read<RequestTables>().updateTable('privacy_request').set({ law: 'gdpr' }).where('id', '=', broken).execute();
+      now += 3_600_000;
+      await sweep();
+      expect(saidOf(broken)).toContain('dpo_clock target_soon');
+    });
+
     it('hears nothing more of a request that has ended, but of its appeal', async () => {
       const id = await request({ jurisdiction: 'US-VA' });
       await actions.reject(id, 'dpo', 'process_unfounded');

@@ -175,7 +175,7 @@ export const documentSchema = z.strictObject({
   sources: z.record(nameRule, sourceSchema).default({}),
   gdpr_request: z
     .strictObject({
-      jwks_url: z.url().describe('Where the public keys are that the application signs its users’ tokens with.'),
+      jwks_url: secretReferenceOrUrl.describe('Where the public keys are that the application signs its users’ tokens with.'),
       issuer: z.string().min(1).describe('The iss of these tokens.'),
       audience: z.string().min(1).describe('The aud of these tokens.'),
       user_claim: z.string().min(1).max(64).default('sub').describe('The claim that has the user’s id.'),

@@ -5,7 +5,7 @@ export const csvColumnsMax = 256;
  * Characters with which a spreadsheet begins a formula, their full-width forms among them, and those that it passes over before one
  * (OWASP, "CSV Injection").
  */
-const beginsFormula = /^[\s\u0000-\u001F\uFEFF]*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20]|^[\t\r\n]/u;
+const beginsFormula = /^[\s\p{Cc}\uFEFF]*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20]|^[\t\r\n]/u;
 
 /** Gives one cell: quoted where it must be, and a text that a spreadsheet would take for a formula behind an apostrophe. */
 export function csvCell(value: unknown): string {

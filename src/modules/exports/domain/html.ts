@@ -6,7 +6,7 @@ const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', 
 export function escapeHtml(text: string): string {
   return text
     .replaceAll(/[&<>"'`]/gu, (character) => entities[character] ?? '')
-    .replaceAll(/[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F\u200B\u200E\u200F\u202A-\u202E\u2066-\u2069\uFEFF]/gu, (character) => `[U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}]`);
+    .replaceAll(/[[\p{Cc}--[\t\n\r]]\u061C\u200B\u200E\u200F\u202A-\u202E\u2066-\u2069\uFEFF]/gv, (character) => `[U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}]`);
 }
 
 /** The one style of every page, readable on a telephone, in print, and in the dark. */

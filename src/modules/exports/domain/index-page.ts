@@ -11,7 +11,7 @@ const depthMax = 3;
 function valueOf(value: unknown, depth: number): string {
   if (value === null || value === undefined) return '–';
   if (typeof value === 'string') return text(value);
-  if (typeof value !== 'object') return escapeHtml(String(value));
+  if (typeof value !== 'object') return escapeHtml(JSON.stringify(value));
   if (depth >= depthMax) return text(JSON.stringify(value));
   const entries = Object.entries(value as Record<string, unknown>);
   if (entries.length === 0) return '–';

@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Storage, type File } from '@google-cloud/storage';
 import { systemClock } from '../../../platform/clock.ts';
@@ -79,7 +78,9 @@ export function createGcsStorage(options: GcsOptions): ExportStorage {
       let contentFailure: unknown;
       body.once('error', (error) => (contentFailure = error));
       try {
-        await pipeline(body, counted.stream, file.createWriteStream({ resumable: true, chunkSize: chunkBytes, validation: 'crc32c', contentType: 'application/octet-stream' }));
+        // The session is opened on its own: by itself the library forgets who calls where the endpoint is another.
+        const [uri] = await file.createResumableUpload();
+        await pipeline(body, counted.stream, file.createWriteStream({ uri, resumable: true, chunkSize: chunkBytes, validation: 'crc32c', contentType: 'application/octet-stream' }));
         const [metadata] = await file.getMetadata();
         if (asked !== undefined && metadata.kmsKeyName?.startsWith(asked) !== true) {
           await remove(name);
@@ -99,7 +100,7 @@ export function createGcsStorage(options: GcsOptions): ExportStorage {
         if (isNotFound(error)) throw new Failure('NOT_FOUND', 'There is no such object in the export store', { cause: error });
         throw gcsFailure(error);
       }
-      return file.createReadStream({ validation: 'crc32c' }) as Readable;
+      return file.createReadStream({ validation: 'crc32c' });
     },
     delete: remove,
     link: async (name, { seconds, filename }) => {

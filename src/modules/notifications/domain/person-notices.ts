@@ -69,6 +69,11 @@ export function requestMessage(writing: Writing, name: RequestNotice, facts: Req
   });
 }
 
+/** The same for who has no proven e-mail address: what its first line says, and where to ask for the rest. */
+export function requestText(writing: Writing, name: RequestNotice, facts: RequestFacts): string {
+  return `${requestMessage(writing, name, facts).subject}. ${writing.sender.contact}`;
+}
+
 /** The message that a copy of the data can be fetched, and until when. */
 export function readyMessage(writing: Writing, facts: ExportFacts & { readonly reference: string; readonly right: Right }): MessageText {
   const values = { reference: facts.reference, right: rightWord(writing, facts.right), link: facts.url, expires: dayWord(writing, facts.expiresAt, 'UTC') };

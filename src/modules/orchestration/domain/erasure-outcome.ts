@@ -4,7 +4,7 @@ import type { Identifier } from '../../../contract/identifiers.ts';
 import type { Confirmation, Outcome } from '../../../contract/outcomes.ts';
 
 /**
- * What becomes of a task after something was observed. This file alone decides when an erasure, or a correction, counts as done.
+ * What becomes of a task after something was observed. This file alone decides when an erasure counts as done. So it does for corrections.
  *
  * An erasure is done when its task is settled as `erased`, `anonymised` or `already_absent`. That takes two observations: the system said so,
  * and a read-back then saw nothing (`verified_absent`), or the system cannot be read back (`attested_by_vendor`). Any other outcome claims no erasure.

@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { holdSchema } from '../../../contract/holds.ts';
+import { attachmentPath, readAttachment } from './attachment.ts';
+import { createCsvColumns, csvCell, csvColumnsMax } from './csv.ts';
+import { escapeHtml } from './html.ts';
+import { createRedaction } from './redact.ts';
+
+describe('a redaction', () => {
+  it('replaces what its paths lead to, in lists and in objects, and counts it', () => {
+    const record = { author: { email: 'bob@example.com', id: 1 }, thread: [{ from: 'a' }, { from: null }, 'text'], named: { x: { name: 'n' }, y: { name: 'm' } }, list: ['p', 'q'] };
+    expect(createRedaction(['$.author.email', '$.thread[*].from', '$.named[*].name', '$.list[1]'])(record)).toBe(5);
+    expect(record).toEqual({ author: { email: '[redacted]', id: 1 }, thread: [{ from: '[redacted]' }, { from: null }, 'text'], named: { x: { name: '[redacted]' }, y: { name: '[redacted]' } }, list: ['p', '[redacted]'] });
+  });
+
+  it('replaces an object as a whole, and nothing where its path leads nowhere or to a prototype', () => {
+    const record = { agent: { name: 'Alex' }, text: 'kept' };
+    expect(createRedaction(['$.agent'])(record)).toBe(1);
+    expect(createRedaction(['$.nobody.name', '$.text.length', '$.constructor.name', '$.__proto__.x'])(record)).toBe(0);
+    expect(record).toEqual({ agent: '[redacted]', text: 'kept' });
+    expect(({} as Record<string, unknown>)['x']).toBeUndefined();
+    expect(createRedaction(['$.a'])('no object')).toBe(0);
+  });
+
+  it('has paths of one form, and any other is refused with the configuration', () => {
+    const hold = { category: 'c', purpose: 'p', legal_basis: 'consent', retention: 'r' };
+    for (const path of ['$.a', '$[*].b-c', '$.a[0].b_c']) expect(holdSchema.safeParse({ ...hold, redact: [path] }).success).toBe(true);
+    for (const path of ['a', '$', '$..a', '$.a[?(@.b)]', '$.a b', '$.a[-1]', '']) expect(holdSchema.safeParse({ ...hold, redact: [path] }).success).toBe(false);
+  });
+});
+
+describe('a cell of a table', () => {
+  it('is no formula, whatever goes before its sign', () => {
+    for (const text of ['=1+1', '+1', '-1', '@x', ' =1', '\t=1', '\u0000=1', '\uFEFF=1', '＝1', '\r=1']) expect(csvCell(text).replace(/^"/u, '').startsWith("'")).toBe(true);
+    for (const [value, cell] of [['a=b', 'a=b'], [-5, '-5'], [true, 'true'], [null, ''], ['a,b', '"a,b"'], ['say "x"', '"say ""x"""'], [{ a: 1 }, '"{""a"":1}"'], ['a\nb', '"a\nb"']] as const) expect(csvCell(value)).toBe(cell);
+  });
+
+  it('is in the column of its name, and what is beyond the columns is kept as JSON', () => {
+    const columns = createCsvColumns();
+    const wide = Object.fromEntries(Array.from({ length: csvColumnsMax + 2 }, (_each, index) => [`c${index}`, index]));
+    for (const data of [{ b: 1 }, 'text', wide]) columns.note(data);
+    expect(columns.header().startsWith('_system,_type,b,value,c0,')).toBe(true);
+    expect(columns.header().trimEnd().endsWith(',_more')).toBe(true);
+    expect(columns.row('s', 't', 'text').startsWith('s,t,,text,')).toBe(true);
+    expect(columns.row('s', 't', wide).trimEnd().endsWith('"{""c254"":254,""c255"":255,""c256"":256,""c257"":257}"')).toBe(true);
+    expect(columns.row('s', 't', wide).split('"')[0]?.split(',').length).toBe(columns.header().split(',').length);
+  });
+});
+
+describe('an attachment', () => {
+  it('is a record with a file name, a type and base64, and nothing else is', () => {
+    expect(readAttachment({ filename: 'a', content_type: 'b', base64: 'YQ==' })).toBeDefined();
+    for (const data of [null, 'x', { filename: 'a', content_type: 'b' }, { filename: 'a', content_type: 'b', base64: 'no base64!' }, { filename: 1, content_type: 'b', base64: '' }]) expect(readAttachment(data)).toBeUndefined();
+  });
+
+  it('has a path of its own that leads nowhere else, whatever its name', () => {
+    const place = { connection: 'desk', task: 1, ordinal: 2, index: 3 };
+    for (const name of ['../../x', '..\\..\\x', '/etc/x', 'C:\\x', '.x', '-x']) expect(attachmentPath(place, name)).toBe('attachments/desk-1-000002-00003-x');
+    for (const name of ['', '..', '/', 'CON', 'lpt1.txt', '\u202E\u0000']) expect(attachmentPath(place, name)).toBe('attachments/desk-1-000002-00003-file');
+    expect(attachmentPath(place, 'Żółw 1.pdf')).toMatch(/^attachments\/desk-1-000002-00003-[\w.-]+\.pdf$/u);
+    expect(attachmentPath(place, 'x'.repeat(5000)).length).toBeLessThan(140);
+  });
+});
+
+it('a text in a page is nothing but text, and what nobody could see is shown', () => {
+  expect(escapeHtml('<a href="x" onclick=\'y\'>&`')).toBe('&lt;a href=&quot;x&quot; onclick=&#39;y&#39;&gt;&amp;&#96;');
+  expect(escapeHtml('a\u202Eb\u0000c\nd')).toBe('a[U+202E]b[U+0000]c\nd');
+});
