@@ -28,7 +28,7 @@ export type {
   Worklist,
 } from './connector.ts';
 export { createGuardedFetch, createNetworkTransport, networkTransport, type GuardOptions, type ResolveAddresses, type Transport, type TransportAnswer } from './guarded-fetch.ts';
-export { googleAccountSchema, signGoogleToken, type GoogleAccount } from './google-account.ts';
+export { googleAccountSchema, createGoogleTokens, type GoogleAccount } from './google-account.ts';
 export { isNestedTooDeep } from './json-nesting.ts';
 export { travelsInClear } from './clear-text.ts';
 export {

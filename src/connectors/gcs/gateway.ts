@@ -1,5 +1,5 @@
 import type { Storage } from '@google-cloud/storage';
-import { Failure, signGoogleToken, vendorFailure, type ConnectorContext } from '../../connector-kit/index.ts';
+import { Failure, createGoogleTokens, vendorFailure, type ConnectorContext } from '../../connector-kit/index.ts';
 import type { GcsConfig } from './config.ts';
 
 /** An answer of Google Cloud Storage other than success. */
@@ -50,9 +50,9 @@ function reasonIn(text: string): string | undefined {
   return /"reason"\s*:\s*"(\w{1,60})"/u.exec(text)?.[1];
 }
 
-async function exchange(context: ConnectorContext, token: string, request: SdkRequest): Promise<unknown> {
+async function exchange(context: ConnectorContext, tokenOf: () => string, request: SdkRequest): Promise<unknown> {
   const url = addressOf(request);
-  const headers: Record<string, string> = { authorization: `Bearer ${token}` };
+  const headers: Record<string, string> = { authorization: `Bearer ${tokenOf()}` };
   const body = request.json === undefined ? {} : { body: JSON.stringify(request.json) };
   if (request.json !== undefined) headers['content-type'] = 'application/json';
   const answer = await context.fetch(url, { method: request.method ?? 'GET', headers, ...body });
@@ -94,11 +94,11 @@ export interface GcsGateway {
 export async function createGcsGateway(config: GcsConfig, context: ConnectorContext): Promise<GcsGateway> {
   const sdk = await import('@google-cloud/storage');
   const storage = new sdk.Storage({ apiEndpoint: config.endpoint, useAuthWithCustomEndpoint: true, projectId: 'unused', retryOptions: { autoRetry: false } });
-  const token = signGoogleToken(config.credentials, scope, context);
+  const tokenOf = createGoogleTokens(config.credentials, scope, context);
   // Who waits for the SDK. It reads answers inside of its callbacks, so what it stumbles over there would reach nobody.
   const waiting = new Set<(error: unknown) => void>();
   const carry = async (request: SdkRequest, callback: SdkCallback): Promise<void> => {
-    const settled = await exchange(context, token, request).then(
+    const settled = await exchange(context, tokenOf, request).then(
       (body) => ({ error: null, body }),
       (error: unknown) => ({ error: error instanceof Error ? error : malformedFailure(), body: undefined }),
     );
@@ -135,7 +135,7 @@ export async function createGcsGateway(config: GcsConfig, context: ConnectorCont
     download: async (bucket, name, generation) =>
       run(async () => {
         const uri = `${config.endpoint}/storage/v1/b/${encodeURIComponent(bucket)}/o/${encodeURIComponent(name)}`;
-        return (await exchange(context, token, { uri, qs: { alt: 'media', generation } })) as { bytes: Buffer; contentType: string | undefined };
+        return (await exchange(context, tokenOf, { uri, qs: { alt: 'media', generation } })) as { bytes: Buffer; contentType: string | undefined };
       }, false),
   };
 }

@@ -1,5 +1,5 @@
 import type { v1 } from '@google-cloud/pubsub';
-import { Failure, signGoogleToken, vendorFailure, type ConnectorContext } from '../../connector-kit/index.ts';
+import { Failure, createGoogleTokens, vendorFailure, type ConnectorContext } from '../../connector-kit/index.ts';
 import type { PubsubConfig } from './config.ts';
 
 const scope = 'https://www.googleapis.com/auth/pubsub';
@@ -35,10 +35,10 @@ interface Carrier {
 const wordIn = (text: string): string | undefined => /"status"\s*:\s*"([A-Z_]{1,40})"/u.exec(text)?.[1];
 
 function carrierOf(config: PubsubConfig, context: ConnectorContext, note: (thrown: unknown) => void): Carrier {
-  const token = signGoogleToken(config.credentials, scope, context);
+  const tokenOf = createGoogleTokens(config.credentials, scope, context);
   const carry = async (url: string, init: RequestInit): Promise<Response> => {
     const headers = new Headers(init.headers);
-    headers.set('authorization', `Bearer ${token}`);
+    headers.set('authorization', `Bearer ${tokenOf()}`);
     headers.delete('content-length');
     const answer = await context.fetch(url, { method: init.method ?? 'GET', headers, ...(init.body === undefined ? {} : { body: init.body }) });
     if (!answer.ok) {
@@ -53,7 +53,7 @@ function carrierOf(config: PubsubConfig, context: ConnectorContext, note: (throw
         note(error);
         throw error;
       }),
-    getRequestHeaders: async () => new Headers({ authorization: `Bearer ${token}` }),
+    getRequestHeaders: async () => new Headers({ authorization: `Bearer ${tokenOf()}` }),
     universeDomain: 'googleapis.com',
   };
 }

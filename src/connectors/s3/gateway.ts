@@ -79,7 +79,7 @@ export interface S3Gateway {
   readonly must: S3Client['send'];
 }
 
-/** Makes the gateway for one step. Nothing is read from the machine's environment or its files. */
+/** Makes the gateway for one step. Credentials, region and endpoint are the configuration's, whatever the machine's environment or its files say. */
 export async function createS3Gateway(config: S3Config, context: ConnectorContext): Promise<S3Gateway> {
   const sdk = await import('@aws-sdk/client-s3');
   const { id, secret, session_token: sessionToken } = config.access_key;

@@ -26,7 +26,6 @@ describe.each(databaseKinds)('the register of restrictions on the database of ki
   });
   beforeEach(async () => {
     recorded.length = 0;
-    await database.transaction(async (tx) => void (await restrictions.enter(tx, 'objection', [])));
     await database.read<RestrictionTables>().deleteFrom('restriction').execute();
   });
 
