@@ -44,6 +44,7 @@ import {
   createNoticeFacts,
   createRunTask,
   freeLeases,
+  openManualTask,
   type OrchestrationDeps,
   type OrchestrationTables,
   type Reconciled,
@@ -261,10 +262,8 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
       codeToSend: verification.codeToSend,
       notices: createNoticeCatalogue(config.notices),
       describeExport: (requestId) => exports.delivery.linkToSend(requestId),
-      exportCodeToSend: async (tx, requestId, number) => {
-        const code = await exports.delivery.codeToSend(tx, requestId, number);
-        return code === undefined ? undefined : { to: 'email', code };
-      },
+      exportCodeToSend: exports.delivery.codeToSend,
+      onSkipped: (tx, requestId) => openManualTask({ clock, notify }, tx, { requestId, taskId: null, code: 'EXPORT_NOT_DELIVERED' }),
       ...facts,
       ...createRequestNoticeFacts(database, clocks),
     });

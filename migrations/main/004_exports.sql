@@ -27,6 +27,14 @@ CREATE TABLE export_part (
 );
 CREATE INDEX export_part_of_request ON export_part (request_id, connection, task_id, ordinal);
 
+-- The newest worker that kept or dropped pages of a task, by its epoch: one that was overtaken changes nothing any more.
+CREATE TABLE export_task (
+  task_id uuid PRIMARY KEY,
+  request_id uuid NOT NULL REFERENCES privacy_request (id),
+  epoch integer NOT NULL
+);
+CREATE INDEX export_task_of_request ON export_task (request_id);
+
 CREATE TABLE export_package (
   request_id uuid PRIMARY KEY REFERENCES privacy_request (id),
   -- making | ready | stale (pages came after it was made) | failed | ended

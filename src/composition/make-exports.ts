@@ -57,7 +57,18 @@ export async function makeExports(parts: ExportParts): Promise<{ readonly export
       const tasks = await tasksOf(database.read<OrchestrationTables>(), requestId);
       const empty = tasks.filter((task) => task.action === 'export' && task.outcome !== 'exported' && task.outcome !== 'nothing_matched');
       const notSearched = empty.map((task) => ({ system: task.connection, reason: task.outcome ?? 'failed' }));
-      return { requestId: formatId('request', requestId), reference: request.reference, right, law: request.law, jurisdiction: request.jurisdiction, receivedAt: request.received_at.toISOString(), notSearched };
+      const exported = tasks.filter((task) => task.outcome === 'exported');
+      return {
+        requestId: formatId('request', requestId),
+        reference: request.reference,
+        right,
+        law: request.law,
+        jurisdiction: request.jurisdiction,
+        receivedAt: request.received_at.toISOString(),
+        notSearched,
+        exportedTasks: exported.map((task) => task.id),
+        exportedIdentifiers: exported.map((task) => task.identifier_id),
+      };
     },
     onMade: (tx, requestId) => jobs.send(tx, requestAdvance, { request_id: requestId }),
     sendCode: (tx, requestId, number) => notify(tx, { requestId, template: 'verification_code', recipient: 'subject', occasion: exportCodeOccasion(number) }),

@@ -51,6 +51,7 @@ export const auditTypes = [
   'export.code_sent',
   'export.code_failed',
   'export.downloaded',
+  'export.handed_to_operator',
   'export.ended',
   'export.deletion_refused',
   'suppression.added',

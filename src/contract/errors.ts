@@ -26,6 +26,7 @@ export const errorTable = {
   EGRESS_FORBIDDEN: { status: 500, retry: 'operator', title: 'A connector called a host outside its egress list' },
   EXPORT_FAILED: { status: 500, retry: 'operator', title: 'The package of an export could not be made' },
   EXPORT_NOT_DELETED: { status: 500, retry: 'operator', title: 'The storage refuses to delete the package of an export' },
+  EXPORT_NOT_DELIVERED: { status: 409, retry: 'operator', title: 'The person could not be told where their copy is' },
   IDEMPOTENCY_KEY_REUSED: { status: 422, retry: 'never', title: 'The idempotency key was used with another payload' },
   IDENTIFIER_INVALID: { status: 400, retry: 'never', title: 'An identifier is not valid' },
   IDENTIFIER_MISSING: { status: 400, retry: 'never', title: 'Nothing in the request identifies a person' },

@@ -26,6 +26,8 @@ const recordSchema = z.strictObject({ system: z.string(), type: z.string(), data
 const categorySchema = z.strictObject({
   name: z.string(),
   records: count,
+  repetitions: count.describe('Records that are not here a second time: a system gave them for one of the person’s identifiers, and again for another.'),
+  may_repeat: z.literal(true).optional().describe('Set where there were too many records to find every repetition.'),
   sources: z.array(sourceSchema),
   files: z.array(filePath).describe('Where the records are, as JSON Lines and as CSV. Empty where they are in `data`.'),
   attachments: count.describe('Files in attachments/ that belong to records of this category.'),
@@ -33,7 +35,7 @@ const categorySchema = z.strictObject({
 });
 
 /** Why records are not in a package. */
-export const leftOutReasonSchema = z.enum(['not_disclosed', 'not_provided_by_subject', 'basis_not_consent_or_contract', 'not_declared']);
+export const leftOutReasonSchema = z.enum(['not_disclosed', 'not_provided_by_subject', 'basis_not_consent_or_contract', 'not_declared', 'too_large', 'archived']);
 
 /** The file `export.json` of a package: what was found, and what the law asks to be told of it. */
 export const exportDocumentSchema = z.strictObject({

@@ -421,6 +421,14 @@ onBothDatabases('a database connection', (make) => {
     expect(await connection.rectify?.(context([{ field: 'shoe_size', to: '42' }]))).toMatchObject({ state: 'operator', code: 'UNSUPPORTED' });
     expect(await database.run(`select name, email from users where id = '${userId(n)}'`)).toEqual([{ name: 'Person Number Seven', email: 'seven@example.com' }]);
   });
+
+  it('reads a correction of which no row is found back as otherwise, and one that a row shows as asked', async () => {
+    const connection = connect();
+    const contextOf = (value: string): Parameters<NonNullable<Connection['rectify']>>[0] => ({ ...taskFor({ kind: 'user_id', value }).step({ cursor: null, attempt: 1 }), corrections: [{ field: 'name', to: 'Person Number Seven' }] });
+    await connection.rectify?.(contextOf(userId(n)));
+    expect(await connection.confirmRectified?.(contextOf(userId(n)))).toEqual({ state: 'as_asked' });
+    expect(await connection.confirmRectified?.(contextOf(userId(77_777)))).toEqual({ state: 'otherwise', fields: ['name'] });
+  });
 });
 
 it('the example is what the tests use', () => {

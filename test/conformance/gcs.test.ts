@@ -175,7 +175,7 @@ describe('an export', () => {
     expect(whole).toMatchObject([
       { key: 'users/u-1/a.txt', older_version: true, base64: Buffer.from('old').toString('base64') },
       { key: 'users/u-1/a.txt', content_type: expect.stringContaining('text/plain') as string, base64: Buffer.from('new').toString('base64') },
-      { key: 'users/u-1/large.bin', too_large: true },
+      { key: 'users/u-1/large.bin', not_included: 'too_large' },
       { key: 'avatars/u-1.png' },
     ]);
     const first = await read(null, 1);

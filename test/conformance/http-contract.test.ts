@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestContext, eraseToEnd, type ErasureRun, type TestContext, type TestContextOptions } from '../../src/connector-kit/conformance/index.ts';
-import { createGuardedFetch, Failure, type Connection, type ConnectorContext, type RectifyContext } from '../../src/connector-kit/index.ts';
+import { createGuardedFetch, Failure, type Connection, type ConnectorContext, type Json, type RectifyContext } from '../../src/connector-kit/index.ts';
 import { httpConnector } from '../../src/connectors/http/index.ts';
 import type { Identifier } from '../../src/contract/identifiers.ts';
 import { purgeCallback, purgeCredentials, purgeDefinition, startPurge, type PurgeSeed } from '../../src/sandbox/purge/index.ts';
@@ -296,6 +296,38 @@ describe('a look-up', () => {
     expect(records).toHaveLength(7);
     expect(records[0]).toMatchObject({ type: 'records', data: { email: 'ada@example.com' } });
   });
+
+  it('exports by the kinds that a look-up under access takes, and by no others', () => {
+    const access = (by?: string[]): object => ({ type: 'contacts', ...(by === undefined ? {} : { by }), request: { path: '/contacts', query: { email: '{{identifier.value}}' } }, items: '$.contacts' });
+    const kinds = (...given: object[]): unknown => httpConnector.capabilities(httpConnector.config.parse({ ...(declaredInFull() as object), identifiers: { email: 'email', external_id: 'external_id' }, access: given })).exports;
+    expect([kinds(access(['email'])), kinds(access()), kinds()]).toEqual([['email'], ['email', 'external_id'], undefined]);
+  });
+
+  it('goes on with an export at every page of a long look-up, with what belongs to its records, and gives nothing twice', async () => {
+    plant({ account: { page_size: 2 }, subjects: Array.from({ length: 7 }, (_, at) => ({ email: `ada-${at}@example.com`, notes: at === 3 ? 3 : 1 })) });
+    const access = [
+      { type: 'contacts', request: { path: '/contacts', query: { email: '{{identifier.value}}', page: '{{page?}}' } }, items: '$.contacts', paging: { by: 'number' } },
+      { type: 'notes', of: 'contacts', request: { path: '/contacts/{{parent.id}}/notes' }, items: '$.notes', paging: { by: 'link', next: '$.next' } },
+    ];
+    const connection = connect({ ...(declaredInFull() as object), access });
+    const read = async (cursor: Json, pagesMax: number): Promise<{ ids: string[]; resume: Json }> => {
+      const ids: string[] = [];
+      let resumes = 0;
+      for await (const page of connection.export?.(task().exporting(cursor)) ?? []) {
+        ids.push(...page.records.map(({ data }) => (data as { id: string }).id));
+        resumes += page.resume === undefined ? 0 : 1;
+        if (resumes === pagesMax) return { ids, resume: page.resume ?? null };
+      }
+      return { ids, resume: null };
+    };
+    const all = (await read(null, 100)).ids;
+    expect([all.length, new Set(all).size]).toEqual([16, 16]);
+    for (const pages of [1, 2, 3, 4]) {
+      const first = await read(null, pages);
+      expect(first.ids.length).toBeLessThanOrEqual(pages * 6);
+      expect([...first.ids, ...(await read(first.resume, 100)).ids]).toEqual(all);
+    }
+  });
 });
 
 describe('a correction', () => {
@@ -308,29 +340,32 @@ describe('a correction', () => {
   it('is made where it is asked for and nowhere else, once, and seen under the new address', async () => {
     plant({ subjects: [ada, { email: 'bob@example.com', external_id: 'BOB-1' }] });
     const connection = connect({ ...(declaredInFull() as object), locate, rectify });
-    const context = correcting(task(), moved);
+    const test = task();
+    const context = correcting(test, moved);
     expect(await connection.confirmRectified?.(context)).toEqual({ state: 'otherwise', fields: ['email', 'phone'] });
     expect(await connection.rectify?.(context)).toMatchObject({ state: 'done', outcome: 'corrected', counts: { contacts: 1 } });
+    const again = { ...context, cursor: test.saved()?.cursor ?? null };
     expect(held()).toMatchObject([{ email: 'ada@example.org', phone: '+12025550199' }, { email: 'bob@example.com' }]);
     // A run that died after the call is made again, and finds it done.
-    expect(await connection.rectify?.(context)).toMatchObject({ state: 'done', outcome: 'corrected', counts: {} });
+    expect(await connection.rectify?.(again)).toMatchObject({ state: 'done', outcome: 'corrected', counts: {} });
     expect(vendor.effects).toHaveLength(1);
-    expect(await connection.confirmRectified?.(context)).toEqual({ state: 'as_asked' });
+    expect(await connection.confirmRectified?.(again)).toEqual({ state: 'as_asked' });
   });
 
   it('that the system says it made and did not is not taken for made', async () => {
     plant();
     vendor.fault({ kind: 'lie', method: 'PATCH', path: '^/contacts' });
     const connection = connect({ ...(declaredInFull() as object), locate, rectify });
-    const context = correcting(task(), moved);
+    const test = task();
+    const context = correcting(test, moved);
     expect(await connection.rectify?.(context)).toMatchObject({ outcome: 'corrected' });
-    expect(await connection.confirmRectified?.(context)).toEqual({ state: 'otherwise', fields: ['email', 'phone'] });
+    expect(await connection.confirmRectified?.({ ...context, cursor: test.saved()?.cursor ?? null })).toEqual({ state: 'otherwise', fields: ['email', 'phone'] });
   });
 
-  it('of what has another value than the person says is left as it is, and one that the system has no field for goes to a person', async () => {
+  it('of what has another value than the person says is left as it is and goes to a person, as does one that the system has no field for', async () => {
     plant({ subjects: [{ ...ada, phone: '+12025550111' }] });
     const connection = connect({ ...(declaredInFull() as object), locate, rectify });
-    expect(await connection.rectify?.(correcting(task(), [{ field: 'phone', from: '+12025550122', to: '+12025550199' }]))).toMatchObject({ outcome: 'corrected', counts: {} });
+    expect(await connection.rectify?.(correcting(task(), [{ field: 'phone', from: '+12025550122', to: '+12025550199' }]))).toMatchObject({ state: 'operator', code: 'SUBJECT_AMBIGUOUS', counts: {} });
     expect(held()).toMatchObject([{ phone: '+12025550111' }]);
     expect(await connection.rectify?.(correcting(task(), [{ field: 'birth_name', to: 'Byron' }]))).toMatchObject({ state: 'operator', code: 'UNSUPPORTED' });
   });

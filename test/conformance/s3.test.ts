@@ -260,9 +260,10 @@ describe('an export', () => {
       objects: [at('users/u-1/notes.txt', { body: 'old' }), at('users/u-1/notes.txt', { body: 'new', content_type: 'text/plain' }), at('users/u-1/cold.bin', { storage_class: 'GLACIER' }), at('users/u-1/large.bin', { body: 'x'.repeat(5 * 1024 * 1024 + 1) }), at('users/u-12/a')],
     });
     const { records } = await read(connect());
+    expect(records.map(({ type }) => type)).toEqual(['object_not_included', 'object_not_included', 'object', 'object']);
     expect(records.map(({ data }) => data)).toMatchObject([
-      { key: 'users/u-1/cold.bin', archived: true },
-      { key: 'users/u-1/large.bin', size: 5 * 1024 * 1024 + 1, too_large: true },
+      { key: 'users/u-1/cold.bin', not_included: 'archived' },
+      { key: 'users/u-1/large.bin', size: 5 * 1024 * 1024 + 1, not_included: 'too_large' },
       { key: 'users/u-1/notes.txt', filename: 'notes.txt', content_type: 'text/plain', size: 3, base64: Buffer.from('new').toString('base64') },
       { key: 'users/u-1/notes.txt', older_version: true, base64: Buffer.from('old').toString('base64') },
     ]);

@@ -189,6 +189,21 @@ describe('other people\'s data', () => {
     expect(await confirm(test, run)).toEqual({ state: 'absent' });
   });
 
+  it('keeps a conversation with an address that was found and is not proven to be the person\'s; with one that is, it goes whole', async () => {
+    const seed: TwilioSeed = { conversations: [{ friendly_name: 'pair', participants: [{ address: phone.value }, { address: bystander }], messages: [{ author: phone.value, body: 'mine' }, { author: bystander, body: 'theirs' }] }] };
+    const other: Identifier = { kind: 'phone', value: bystander };
+    plant(seed);
+    const test = task(phone, [other], { proven: [phone] });
+    const run = await erase(test);
+    expect(run.result).toMatchObject({ outcome: 'erased', counts: { conversation_message: 1, shared_participant: 1 } });
+    expect(await confirm(test, run)).toEqual({ state: 'absent' });
+    expect(dump()['conversation_messages']).toMatchObject([{ body: 'theirs' }]);
+    vendor.reset();
+    plant(seed);
+    expect((await erase(task(phone, [other]))).result).toMatchObject({ counts: { conversation: 1, conversation_message: 2 } });
+    expect(dump()['conversations']).toEqual([]);
+  });
+
   it('on a profile that shares a number is neither taken for the person\'s nor erased', async () => {
     const { profiles } = plant({ profiles: [{ identifiers: { phone: [phone.value], email: [email.value] } }, { identifiers: { phone: [phone.value], email: ['spouse@example.com'] } }] });
     const [mine = '', spouses = ''] = profiles;
@@ -224,6 +239,16 @@ describe('a unified profile', () => {
     const { result } = await erase(task(profileOf(old), [phone, profileOf(canonical)]));
     expect(result).toMatchObject({ state: 'done', outcome: 'erased', counts: { observation: 1, profile: 1 } });
     expect(vendor.effects.map(({ object }) => object)).toContain(canonical);
+  });
+
+  it('that holds an address, or was merged into a profile, which is not proven to be the person\'s goes to a person; what is proven is erased', async () => {
+    const { profiles } = plant({ profiles: [{ identifiers: { phone: [phone.value], email: [email.value] } }] });
+    const mine = profileOf(profiles[0] ?? '');
+    expect((await erase(task(mine, [phone, email], { proven: [mine, phone] }))).result).toMatchObject({ state: 'operator', code: 'SUBJECT_AMBIGUOUS' });
+    const [old = '', canonical = ''] = plant(merged).profiles;
+    expect((await erase(task(profileOf(old), [phone, profileOf(canonical)], { proven: [phone], taskId: 'merged' }))).result).toMatchObject({ state: 'operator', code: 'SUBJECT_AMBIGUOUS' });
+    expect(vendor.effects).toEqual([]);
+    expect((await erase(task(mine, [phone, email], { proven: [phone, email], taskId: 'proven' }))).result).toMatchObject({ state: 'done', outcome: 'erased' });
   });
 
   it('leads to its identifiers and is led to by them, and a new one is found by the read-back of the number', async () => {

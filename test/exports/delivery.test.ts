@@ -186,6 +186,30 @@ describe.each(databaseKinds)('the delivery, on the database of kind $kind', ({ k
     expect(await world.exports.copiesBefore(identifiers)).toBe(0);
   });
 
+  it('gives the package in clear to an operator, under their name, as a download; to a stranger, and once it was revoked, nothing', async () => {
+    const { requestId } = await readyPackage();
+    const url = `/v1/privacy-requests/${formatId('request', requestId)}/export/file`;
+    expect((await app().inject({ url })).statusCode).toBe(401);
+    const answer = await app().inject({ url, headers: asOperator });
+    expect([answer.statusCode, answer.headers['content-type'], answer.headers['cache-control']]).toEqual([200, 'application/zip', 'no-store']);
+    expect(readZip(answer.rawPayload).get('export.json')?.toString('utf8')).toContain('marked-value-of-ada');
+    expect(await world.exports.statusOf(requestId)).toMatchObject({ downloads: 1 });
+    const handed = (): readonly unknown[] => world.entries.filter(({ type, request_id: id }) => type === 'export.handed_to_operator' && id === formatId('request', requestId)).map(({ actor }) => actor);
+    expect(handed()).toEqual([{ role: 'operator', id: 'desk' }]);
+    await world.exports.revoke(requestId, 'desk');
+    expect((await app().inject({ url, headers: asOperator })).statusCode).toBe(404);
+    expect(handed()).toHaveLength(1);
+  });
+
+  it('counts no copy for whom an identifier in doubt may belong to', async () => {
+    const doubtful = [{ kind: 'email', value: 'neighbour@example.com', foundBy: 'connection:crm', confidence: 0.5 }] as const;
+    const requestId = await world.openRequest({ email: 'heidi@example.com' }, doubtful);
+    await world.addPage(requestId, { taskId: world.newTask(), connection: 'shop', ordinal: 0, records: [{ type: 'order', data: 1 }] });
+    await world.make(requestId);
+    expect(await world.exports.copiesBefore([{ kind: 'email', value: 'heidi@example.com' }])).toBe(1);
+    expect(await world.exports.copiesBefore(doubtful)).toBe(0);
+  });
+
   it('shows an operator where a package stands, and a stranger nothing', async () => {
     const { requestId } = await readyPackage();
     const url = `/v1/privacy-requests/${formatId('request', requestId)}/export`;

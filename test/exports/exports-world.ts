@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { sql } from 'kysely';
 import type { AuditEntry } from '../../src/contract/audit-entry.ts';
 import type { Holds } from '../../src/contract/holds.ts';
-import type { RequestId, TaskId } from '../../src/contract/ids.ts';
+import type { IdentifierId, RequestId, TaskId } from '../../src/contract/ids.ts';
 import { createAuthenticate, guardRoutes } from '../../src/modules/access/index.ts';
 import { createExports, registerExportRoutes, type Exports, type ExportsDeps, type ExportStorage, type RequestFactsForPackage } from '../../src/modules/exports/index.ts';
 import { createLocalStorage } from '../../src/modules/exports/storage/local-storage.ts';
-import { createVault, type Vault } from '../../src/modules/identity/index.ts';
+import { createVault, type NewIdentifier, type Vault } from '../../src/modules/identity/index.ts';
 import { createLocalKeyProvider } from '../../src/platform/crypto/key-provider.ts';
 import { loadSystemKeys } from '../../src/platform/crypto/system-keys.ts';
 import type { Database, Tx } from '../../src/platform/db/database.ts';
@@ -54,9 +54,13 @@ export interface ExportsWorld {
   readonly logged: string[];
   /** What the package says of requests from now on. */
   readonly facts: { right: 'access' | 'portability'; law: string };
+  /** Tasks that an operator skipped; all others with pages ended as exported. */
+  readonly skipped: Set<TaskId>;
+  /** Identifiers with an exported task, beside those that are proven. */
+  readonly exportedIdentifiers: Set<IdentifierId>;
   /** Opens a request of the person. */
-  readonly openRequest: (identifiers?: Readonly<Record<string, string>>) => Promise<RequestId>;
-  readonly addPage: (requestId: RequestId, page: { taskId: TaskId; connection: string; ordinal: number; records: readonly { type: string; data: unknown }[] }) => Promise<void>;
+  readonly openRequest: (identifiers?: Readonly<Record<string, string>>, more?: readonly NewIdentifier[]) => Promise<RequestId>;
+  readonly addPage: (requestId: RequestId, page: { taskId: TaskId; connection: string; ordinal: number; epoch?: number; records: readonly { type: string; data: unknown }[] }) => Promise<boolean>;
   readonly make: (requestId: RequestId) => Promise<void>;
   readonly inTx: <Result>(work: (tx: Tx) => Promise<Result>) => Promise<Result>;
   readonly tokenOf: (requestId: RequestId) => Promise<string>;
@@ -101,12 +105,19 @@ export async function openExportsWorld(database: Database, options: WorldOptions
   const [entries, jobs, made, codes, refusals, logged]: [AuditEntry[], ExportsWorld['jobs'], ExportsWorld['made'], ExportsWorld['codes'], RequestId[], string[]] = [[], [], [], [], [], []];
   const log = createLog('debug', { write: (line: string) => void logged.push(line) });
   const facts: ExportsWorld['facts'] = { right: 'access', law: 'gdpr' };
+  const [skipped, exportedIdentifiers] = [new Set<TaskId>(), new Set<IdentifierId>()];
+  const pagedTasks = async (requestId: RequestId): Promise<readonly TaskId[]> => {
+    const { rows } = await sql<{ task_id: TaskId }>`SELECT DISTINCT task_id FROM export_part WHERE request_id = ${requestId}`.execute(database.read());
+    return rows.map((row) => row.task_id).filter((id) => !skipped.has(id));
+  };
   const describeRequest = async (requestId: RequestId): Promise<RequestFactsForPackage> => ({
     requestId: `req_of_${requestId.slice(0, 8)}`,
     reference: 'Q-TEST-0001',
     jurisdiction: null,
     receivedAt: '2026-11-20T09:00:00.000Z',
     notSearched: [{ system: 'legacy', reason: 'unsupported' }],
+    exportedTasks: await pagedTasks(requestId),
+    exportedIdentifiers: [...exportedIdentifiers],
     ...facts,
   });
   const exports = createExports({
@@ -135,7 +146,7 @@ export async function openExportsWorld(database: Database, options: WorldOptions
   });
   const app = options.http === false ? undefined : await serve(exports, storage, log);
 
-  const openRequest: ExportsWorld['openRequest'] = async (identifiers = person) => {
+  const openRequest: ExportsWorld['openRequest'] = async (identifiers = person, more = []) => {
     const requestId = newId('request');
     const prepared = await vault.prepare(requestId);
     await database.transaction(async (tx) => {
@@ -143,7 +154,7 @@ export async function openExportsWorld(database: Database, options: WorldOptions
       await sql`INSERT INTO privacy_request ${sql.raw('(id, reference, source, source_id, payload_hash, request_right, law, status, vouched, moved_at, received_at, due_at, wake_at)')}
         VALUES (${requestId}, ${`Q-${requestId.slice(-12)}`}, 'shop', ${randomBytes(32)}, ${randomBytes(32)}, 'access', 'gdpr', 'executing', true, ${at}, ${at}, ${at}, ${at})`.execute(tx as never);
       const kinds = Object.entries(identifiers) as [('email' | 'phone'), string][];
-      await vault.create(tx, prepared, kinds.map(([kind, value]) => ({ kind, value, foundBy: 'given', confidence: 1 })));
+      await vault.create(tx, prepared, [...kinds.map(([kind, value]) => ({ kind, value, foundBy: 'given', confidence: 1 })), ...more]);
     });
     return requestId;
   };
@@ -152,8 +163,8 @@ export async function openExportsWorld(database: Database, options: WorldOptions
     await exports.runMaking(requestId, new AbortController().signal);
   };
   return {
-    app, database, vault, exports, storage, folder, clock, entries, jobs, made, codes, refusals, logged, facts, openRequest, make,
-    addPage: async (requestId, page) => exports.addPage(await vault.unlock(requestId), { requestId, ...page }),
+    app, database, vault, exports, storage, folder, clock, entries, jobs, made, codes, refusals, logged, facts, skipped, exportedIdentifiers, openRequest, make,
+    addPage: async (requestId, page) => exports.addPage(await vault.unlock(requestId), { requestId, epoch: 1, ...page }),
     inTx: (work) => database.transaction(work),
     tokenOf: async (requestId) => {
       const link = await exports.delivery.linkToSend(requestId);

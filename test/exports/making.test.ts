@@ -46,15 +46,79 @@ describe.each(databaseKinds)('the making of packages, on the database of kind $k
     const taskId = world.newTask();
     for (const ordinal of [0, 1, 2]) await world.addPage(requestId, { taskId, connection: 'shop', ordinal, records: [order(ordinal), order(100 + ordinal)] });
     await world.addPage(requestId, { taskId, connection: 'shop', ordinal: 1, records: [order(1)] });
-    await world.exports.dropPages(taskId, 2);
+    await world.exports.dropPages({ requestId, taskId, epoch: 1, from: 2 });
     await world.make(requestId);
     expect(await world.exports.statusOf(requestId)).toMatchObject({ records: 3, categories: { orders: 3 } });
     await world.exports.sweep();
     expect(world.files().length).toBe(3);
   });
 
+  it('a worker that was overtaken changes nothing: what its successor kept and dropped stays', async () => {
+    const requestId = await world.openRequest();
+    const [taskId, empty] = [world.newTask(), world.newTask()];
+    const page = (epoch: number, ordinal: number, task = taskId): Promise<boolean> => world.addPage(requestId, { taskId: task, connection: 'shop', ordinal, epoch, records: [order(epoch * 100 + ordinal)] });
+    const kept = async (): Promise<readonly unknown[]> => (await sql<{ ordinal: number; object_name: string }>`SELECT task_id, ordinal, object_name FROM export_part WHERE request_id = ${requestId} ORDER BY task_id, ordinal`.execute(world.database.read())).rows;
+    expect(await page(1, 0)).toBe(true);
+    expect(await page(1, 3)).toBe(true);
+    for (const ordinal of [0, 1, 2]) expect(await page(2, ordinal)).toBe(true);
+    expect(await world.exports.dropPages({ requestId, taskId, epoch: 2, from: 3 })).toBe(true);
+    expect(await world.exports.dropPages({ requestId, taskId: empty, epoch: 2, from: 0 })).toBe(true);
+    const whole = await kept();
+    expect(whole).toHaveLength(3);
+    await world.exports.sweep();
+    const files = world.files().length;
+    for (const ordinal of [0, 3]) expect(await page(1, ordinal)).toBe(false);
+    expect(await page(1, 0, empty)).toBe(false);
+    expect(await world.exports.dropPages({ requestId, taskId, epoch: 1, from: 1 })).toBe(false);
+    await world.exports.sweep();
+    expect([await kept(), world.files().length]).toEqual([whole, files]);
+    // Going on from where the first left off: what the first adds behind that is not kept either.
+    expect(await page(3, 3)).toBe(true);
+    await world.make(requestId);
+    expect(await world.exports.statusOf(requestId)).toMatchObject({ records: 4 });
+  });
+
+  it('a package that is revoked while it is made stays revoked: no empty one comes in its place', async () => {
+    const requestId = await world.openRequest();
+    await world.addPage(requestId, { taskId: world.newTask(), connection: 'shop', ordinal: 0, records: [order(1)] });
+    // Before there is one there is nothing to revoke, and its pages stay.
+    await expect(world.exports.revoke(requestId, 'desk')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    plan.beforePut = async () => {
+      plan.beforePut = undefined;
+      await world.exports.revoke(requestId, 'desk');
+    };
+    await world.make(requestId);
+    expect(await stateOf(requestId)).toBe('revoked');
+    await expect(world.make(requestId)).rejects.toMatchObject({ code: 'CONFLICT' });
+    expect(await world.exports.statusOf(requestId)).toMatchObject({ state: 'ended', ended_why: 'revoked', records: null });
+  });
+
+  it('pages that could not be revoked before there was a package are whole in it', async () => {
+    const requestId = await world.openRequest();
+    await world.addPage(requestId, { taskId: world.newTask(), connection: 'shop', ordinal: 0, records: [order(1)] });
+    await expect(world.exports.revoke(requestId, 'desk')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await world.make(requestId);
+    expect(await world.exports.statusOf(requestId)).toMatchObject({ state: 'ready', records: 1 });
+  });
+
+  it('a making whose processes die each time is given up, and goes to a person', async () => {
+    const requestId = await world.openRequest();
+    await world.addPage(requestId, { taskId: world.newTask(), connection: 'shop', ordinal: 0, records: [order(1)] });
+    await world.inTx((tx) => world.exports.make(tx, requestId));
+    const diedTimes = (times: number) => sql`UPDATE export_package SET attempts = ${times} WHERE request_id = ${requestId}`.execute(world.database.read());
+    await diedTimes(6);
+    await world.exports.runMaking(requestId, signal);
+    expect(await world.exports.statusOf(requestId)).toMatchObject({ state: 'failed', error_code: 'INTERNAL' });
+    expect(world.made.at(-1)).toEqual({ requestId, state: 'failed' });
+    await world.inTx((tx) => world.exports.make(tx, requestId));
+    await diedTimes(5);
+    await world.exports.runMaking(requestId, signal);
+    expect(await stateOf(requestId)).toBe('ready');
+  });
+
   it('a page of over 8 MiB is refused, and leaves nothing behind', async () => {
     const requestId = await world.openRequest();
+    await world.exports.sweep();
     const before = world.files().length;
     const page = { taskId: world.newTask(), connection: 'shop', ordinal: 0, records: [{ type: 'order', data: 'x'.repeat(8 * 1024 * 1024) }] };
     await expect(world.addPage(requestId, page)).rejects.toMatchObject({ code: 'UNSUPPORTED' });
@@ -85,7 +149,7 @@ describe.each(databaseKinds)('the making of packages, on the database of kind $k
     const pages = createPages({ database: world.database, clock: world.clock, random: systemRandom, storage: world.storage });
     const facts = { generatedAt: '2026-11-21T10:00:00.000Z', requestId: 'req_x', reference: 'Q-1', right: 'access', law: 'gdpr', jurisdiction: null, receivedAt: '2026-11-20T10:00:00.000Z', controller: { name: 'Shop', contact: 'privacy@shop.example' }, complaint: undefined, automatedDecisions: undefined, copiesBefore: 0, identifiers: vault.identifiers, notSearched: [] } as const;
     const write = async (): Promise<string> => {
-      const writing = writePackage({ vault, pages, facts, holds, titleOf: (name) => name, signal });
+      const writing = writePackage({ vault, pages, tasks: [taskId], readTwice: new Set(), facts, holds, titleOf: (name) => name, signal });
       const hash = createHash('sha256');
       for await (const chunk of writing.zip) hash.update(chunk as Buffer);
       expect(await writing.done).toMatchObject({ records: 270, summary: { files: 5 } });

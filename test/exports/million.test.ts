@@ -34,7 +34,7 @@ afterAll(async () => {
 });
 
 interface Said {
-  readonly ordinal?: number;
+  readonly number?: number;
   readonly making?: true;
   readonly state?: string;
   readonly records?: number;
@@ -42,8 +42,8 @@ interface Said {
 }
 
 /** Runs the process until it ends, or kills it as soon as `isEnough` says so; answers the last that it said. */
-async function run(requestId: RequestId, taskId: TaskId, isEnough: (said: Said) => boolean | Promise<boolean>): Promise<Said> {
-  const child = spawn(process.execPath, [...flags, script, url, folder, masterKey.toString('hex'), requestId, taskId, String(records)], { stdio: ['ignore', 'pipe', 'inherit'] });
+async function run(requestId: RequestId, tasks: readonly TaskId[], isEnough: (said: Said) => boolean | Promise<boolean>): Promise<Said> {
+  const child = spawn(process.execPath, [...flags, script, url, folder, masterKey.toString('hex'), requestId, ...tasks, String(records)], { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = once(child, 'exit');
   let last: Said = {};
   for await (const line of createInterface({ input: child.stdout })) {
@@ -71,11 +71,11 @@ async function untilHalfWritten(): Promise<true> {
 it('a million records are gathered and packed under 256 MB, through a kill while gathering and one while packing', { timeout: 600_000 }, async () => {
   if (world === undefined) throw new Error('The world is made before all tests');
   const requestId = await world.openRequest();
-  const taskId = world.newTask();
-  expect(await run(requestId, taskId, ({ ordinal }) => ordinal === 400)).toMatchObject({ ordinal: 400 });
-  expect(await run(requestId, taskId, async ({ making }) => making === true && untilHalfWritten())).toMatchObject({ making: true });
+  const tasks = [world.newTask(), world.newTask()].toSorted();
+  expect(await run(requestId, tasks, ({ number }) => number === 600)).toMatchObject({ number: 600 });
+  expect(await run(requestId, tasks, async ({ making }) => making === true && untilHalfWritten())).toMatchObject({ making: true });
   expect(await world.exports.statusOf(requestId)).toMatchObject({ state: 'making', records: null });
-  const done = await run(requestId, taskId, () => false);
+  const done = await run(requestId, tasks, () => false);
   expect(done).toMatchObject({ state: 'ready', records });
 
   const { delivery } = world.exports;

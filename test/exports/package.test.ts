@@ -135,6 +135,70 @@ describe.each(databaseKinds)('a package, on the database of kind $kind', ({ kind
     expect(exportDocumentSchema.parse(JSON.parse((await download(await gather())).get('export.json')?.toString('utf8') ?? '')).ccpa).toBeUndefined();
   });
 
+  it('names the person by what is theirs for certain: what is proven, and what they gave and has its data in the package', async () => {
+    const requestId = await world.openRequest({ email: 'ada@example.com' }, [
+      { kind: 'phone', value: '+12025550133', foundBy: 'given', confidence: 0.5 },
+      { kind: 'user_id', value: 'given-and-skipped', foundBy: 'given', confidence: 0.5 },
+      { kind: 'email', value: 'neighbour@example.com', foundBy: 'connection:crm', confidence: 0.5 },
+      { kind: 'user_id', value: 'mapped', foundBy: 'mapping', confidence: 1 },
+    ]);
+    const { identifiers } = await world.vault.unlock(requestId);
+    for (const { id, value } of identifiers) if (value === '+12025550133' || value === 'neighbour@example.com') world.exportedIdentifiers.add(id);
+    await world.addPage(requestId, { taskId: world.newTask(), connection: 'shop', ordinal: 0, records: [{ type: 'order', data: 1 }] });
+    await world.make(requestId);
+    const files = await download(requestId);
+    const document = exportDocumentSchema.parse(JSON.parse((files.get('export.json') ?? Buffer.alloc(0)).toString('utf8')));
+    expect(document.data_subject.identifiers.map(({ value }) => value)).toEqual(['ada@example.com', '+12025550133', 'mapped']);
+    const page = files.get('index.html')?.toString('utf8') ?? '';
+    expect([page.includes('+12025550133'), page.includes('neighbour@example.com'), page.includes('given-and-skipped')]).toEqual([true, false, false]);
+  });
+
+  it('has only the pages of tasks that ended as exported, and the others are gone once it is there', async () => {
+    const requestId = await world.openRequest();
+    const [exported, left] = [world.newTask(), world.newTask()];
+    await world.addPage(requestId, { taskId: left, connection: 'desk', ordinal: 0, records: [{ type: 'note', data: 'of-somebody-else' }] });
+    await world.addPage(requestId, { taskId: exported, connection: 'shop', ordinal: 0, records: [{ type: 'order', data: 'of-ada' }] });
+    world.skipped.add(left);
+    await world.exports.sweep();
+    const before = world.files().length;
+    await world.make(requestId);
+    const files = await download(requestId);
+    expect(files.get('export.json')?.toString('utf8')).toContain('of-ada');
+    for (const [path, content] of files) expect(`${path} ${content.toString('utf8')}`).not.toContain('of-somebody-else');
+    await world.exports.sweep();
+    expect(world.files().length).toBe(before);
+  });
+
+  it('has once what a system gave for two identifiers, says so, and keeps what the system itself has twice', async () => {
+    const requestId = await world.openRequest();
+    const file = { filename: 'a.txt', content_type: 'text/plain', base64: Buffer.from('one').toString('base64') };
+    const twice = [{ type: 'order', data: { id: 1 } }, { type: 'order', data: { id: 1 } }, { type: 'file', data: file }];
+    const many = Array.from({ length: 120 }, (_each, index) => ({ type: 'message', data: { text: `message ${index}` } }));
+    for (const taskId of [world.newTask(), world.newTask()]) {
+      await world.addPage(requestId, { taskId, connection: 'desk', ordinal: 0, records: twice });
+      await world.addPage(requestId, { taskId, connection: 'desk', ordinal: 1, records: [...many, { type: 'message', data: { text: taskId } }] });
+    }
+    await world.addPage(requestId, { taskId: world.newTask(), connection: 'shop', ordinal: 0, records: [{ type: 'order', data: { id: 1 } }] });
+    await world.make(requestId);
+    const files = await download(requestId);
+    const document = exportDocumentSchema.parse(JSON.parse((files.get('export.json') ?? Buffer.alloc(0)).toString('utf8')));
+    expect(document.categories.map(({ name, records, repetitions, may_repeat: mayRepeat }) => [name, records, repetitions, mayRepeat])).toEqual([['messages', 123, 121, undefined], ['orders', 1, 0, undefined], ['other', 2, 2, undefined]]);
+    expect((files.get('data/messages.jsonl') ?? Buffer.alloc(0)).toString('utf8').trimEnd().split('\n').length).toBe(123);
+    expect((files.get('data/messages.csv') ?? Buffer.alloc(0)).toString('utf8').trimEnd().split('\r\n').length).toBe(124);
+    expect([...files.keys()].filter((each) => each.startsWith('attachments/')).length).toBe(1);
+    expect(files.get('index.html')?.toString('utf8')).toContain('123 records. 121 more were the same again');
+  });
+
+  it('lists what a system did not give as left out, with the reason', async () => {
+    const requestId = await world.openRequest();
+    const object = (key: string, notIncluded: string) => ({ type: 'object_not_included', data: { key, not_included: notIncluded } });
+    await world.addPage(requestId, { taskId: world.newTask(), connection: 'desk', ordinal: 0, records: [object('a', 'too_large'), object('b', 'archived'), object('c', 'too_large'), object('d', 'a_word_of_theirs')] });
+    await world.make(requestId);
+    const document = exportDocumentSchema.parse(JSON.parse((await download(requestId)).get('export.json')?.toString('utf8') ?? ''));
+    expect(document.metadata.left_out.map(({ type, reason, records }) => [type, reason, records])).toEqual([['object_not_included', 'too_large', 2], ['object_not_included', 'archived', 1]]);
+    expect(document.categories.map(({ name, data }) => [name, data?.length])).toEqual([['other', 1]]);
+  });
+
   it('reports types that are not declared, to be mended, while the person gets them', async () => {
     const status = await world.exports.statusOf(await gather());
     expect(status).toMatchObject({ state: 'ready', left_out: 1, findings: [{ code: 'type_not_declared', system: 'desk', type: 'note', records: 1 }] });

@@ -124,6 +124,21 @@ describe('an access request', () => {
   });
 });
 
+describe('an access request beside an erasure of the same person', () => {
+  test('is answered first, whichever came first, as long as nothing is erased', { timeout: 120_000 }, async () => {
+    expect((await call(url, '/v1/connections/crm/suspend', { method: 'POST' })).status).toBe(200);
+    const erasure = await open({ right: 'erasure', subject: { identifiers: [...subject.identifiers, { kind: 'user_id', value: ada.external_id }] } });
+    await eventually('The plan', async () => ((await tasksOf(erasure)).length > 0 ? true : undefined));
+    const access = await open({ right: 'access', subject });
+    await eventually('The other plan', async () => ((await tasksOf(access)).length > 0 ? true : undefined));
+    expect((await call(url, '/v1/connections/crm/resume', { method: 'POST' })).status).toBe(200);
+    expect(await untilStatus(url, access, ['closed'])).toMatchObject({ verdict: 'fulfilled' });
+    expect(crm.effects).toEqual([]);
+    expect(await untilStatus(url, erasure, ['closed'])).toMatchObject({ verdict: 'fulfilled' });
+    expect(held()).toHaveLength(1);
+  });
+});
+
 describe('a rectification', () => {
   test('is made in the system and read back, and needs to say what is wrong', { timeout: 60_000 }, async () => {
     expect((await call(url, '/v1/privacy-requests', { method: 'POST', body: JSON.stringify({ right: 'rectification', subject }) })).status).toBe(400);
@@ -142,6 +157,9 @@ describe('a restriction', () => {
     const id = await open({ right: 'restriction', subject });
     expect(await untilStatus(url, id, ['closed'])).toMatchObject({ verdict: 'fulfilled' });
     expect(await judge('analytics')).toMatchObject({ allowed: false, stopped_by: [{ right: 'restriction' }] });
+    const entered = ((await call(url, `/v1/privacy-requests/${id}/timeline`)).body as unknown as { items: { type: string }[] }).items.map((each) => each.type);
+    // In force as soon as the person is verified, before any system is searched.
+    expect(entered.indexOf('restriction.entered')).toBeLessThan(entered.indexOf('request.planned'));
     expect(await judge('storage')).toMatchObject({ allowed: true });
     expect(await judge('analytics', bob.email)).toMatchObject({ allowed: true });
     expect(crm.effects).toEqual([]);

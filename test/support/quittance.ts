@@ -134,6 +134,12 @@ export async function untilStatus(url: string, id: string, statuses: readonly st
   }
 }
 
+/** Has a person let run whatever of a request waits for one, each task by itself. */
+export async function decideAll(url: string, id: string): Promise<void> {
+  const { items } = (await call(url, `/v1/manual-tasks?request_id=${id}`)).body as unknown as { items: { id: string }[] };
+  for (const each of items) await call(url, `/v1/manual-tasks/${each.id}/settle`, { method: 'POST', body: JSON.stringify({ how: 'retry' }) });
+}
+
 /** Asks again and again until an answer is given; for what no event tells of, such as a certificate. Fails after `withinMs`. */
 export async function eventually<Result>(what: string, ask: () => Promise<Result | undefined>, withinMs = 30_000): Promise<Result> {
   const end = Date.now() + withinMs;

@@ -19,8 +19,8 @@ const resumeSchema = z.strictObject({
 type Resume = z.output<typeof resumeSchema>;
 
 /**
- * Gives a person's objects, older versions too, place after place: each with its name and what it holds, as base64. Objects over 5 MiB are `too_large`, archived ones
- * `archived`, and have no content. Each page says from where the export goes on; what is deleted meanwhile makes nothing else be left out.
+ * Gives a person's objects, older versions too, place after place: each with its name and what it holds, as base64. Those over 5 MiB, and archived ones, are
+ * named as `object_not_included`, with the reason as `not_included`. Each page says from where the export goes on; what is deleted meanwhile makes nothing else be left out.
  */
 export async function* exportObjects(context: ExportContext, store: ObjectStore, places: readonly ObjectPlace[]): AsyncGenerator<ExportPage> {
   const kept = context.cursor === null ? undefined : resumeSchema.safeParse(context.cursor);
@@ -61,10 +61,10 @@ function remaining(objects: readonly StoredObject[], last: Resume['last']): read
 async function recordOf(store: ObjectStore, place: ObjectPlace, object: StoredObject): Promise<ExportedRecord | undefined> {
   const { name, bytes, at, isCurrent } = object;
   const about = { key: name, filename: name.split('/').at(-1) ?? name, size: bytes ?? null, last_modified: new Date(at).toISOString(), ...(isCurrent ? {} : { older_version: true }) };
-  if ((bytes ?? 0) > contentBytesMax) return { type: 'object', data: { ...about, too_large: true } };
+  if ((bytes ?? 0) > contentBytesMax) return { type: 'object_not_included', data: { ...about, not_included: 'too_large' } };
   const content = await store.read(place, object);
   if (content === 'absent') return undefined;
-  if (content === 'archived') return { type: 'object', data: { ...about, archived: true } };
+  if (content === 'archived') return { type: 'object_not_included', data: { ...about, not_included: 'archived' } };
   return { type: 'object', data: { ...about, content_type: content.contentType ?? null, base64: content.bytes.toString('base64') } };
 }
 

@@ -40,18 +40,20 @@ export async function rectifyRows(context: RectifyContext, config: DatabaseConfi
   });
 }
 
-/** Reads every corrected value again. */
+/** Reads every corrected value again. A correction of which no row is found is not as asked: nothing shows it. */
 export async function confirmRectified(context: RectifyContext, config: DatabaseConfig): Promise<RectifyConfirmation> {
   return withSystem(config, async (system, session) => {
     const subjects = await subjectsOf(context, system, session);
     const otherwise = new Set<string>();
     for (const correction of context.corrections) {
-      if (config.rectify[correction.field] === undefined) otherwise.add(correction.field);
+      let seen = 0;
       for (const subject of subjects) {
         for await (const { target, rows } of pagesOf(system, session, correction, subject)) {
+          seen += rows.length;
           if (rows.some((row) => canonical(target.column, row[target.column.name] ?? null) !== canonical(target.column, correction.to))) otherwise.add(correction.field);
         }
       }
+      if (seen === 0) otherwise.add(correction.field);
     }
     return otherwise.size === 0 ? { state: 'as_asked' } : { state: 'otherwise', fields: [...otherwise] };
   });

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { Failure, travelsInClear, type Capabilities, type Connection, type Connector, type ConnectorContext, type ExportContext, type ExportedRecord, type ExportPage, type JobState, type RectifyContext } from '../../connector-kit/index.ts';
 import type { IdentifierKind } from '../../contract/identifiers.ts';
 import { createAuthenticate } from './authenticate.ts';
@@ -25,6 +26,7 @@ export const httpConnector: Connector<Declaration> = {
     erases: kindsOf(config),
     locates: kindsOf(config).filter((kind) => mainLookUps(config.locate, kind).length > 0),
     actions: ['erase'],
+    ...(config.access.length === 0 ? {} : { exports: kindsOf(config).filter((kind) => mainLookUps(config.access, kind).length > 0) }),
     isIdentityMap: config.identity_map,
     ...(config.sequential ? { isSequential: true } : {}),
     latencyMs: { typical: config.latency.typical_seconds * 1000, worst: config.latency.worst_seconds * 1000 },
@@ -91,17 +93,21 @@ async function check(context: ConnectorContext, system: System): Promise<void> {
   throw unexpected(answer, context.now());
 }
 
-/** Gives the records of one look-up after the other, each with what belongs to it; taken up again at the look-up that it had come to. */
+/** Where an export goes on: at which of the look-ups, and at which of its pages; the first where none is named. */
+const exportCursorSchema = z.strictObject({ lookUp: z.int().nonnegative(), page: z.strictObject({ page: z.string(), count: z.int().nonnegative(), pages: z.int().nonnegative() }).optional() });
+
+/** Gives the records of one look-up after the other, each page with what belongs to its records; taken up again at the page that it had come to. */
 async function* exportRecords(context: ExportContext, system: System): AsyncGenerator<ExportPage> {
   const { access } = system.declaration;
   const { identifier } = context;
-  const lookUps = mainLookUps(access, identifier.kind);
-  const start = typeof context.cursor === 'number' ? context.cursor : 0;
-  if (start === 0) await refuseSeveralPeople(context, system, identifier);
-  for (const [at, lookUp] of lookUps.entries()) {
-    if (at < start) continue;
+  const kept = context.cursor === null ? undefined : exportCursorSchema.safeParse(context.cursor);
+  if (kept?.success === false) throw new Failure('INTERNAL', 'The kept place of an export is not one of the http connector');
+  if (kept === undefined) await refuseSeveralPeople(context, system, identifier);
+  const start = kept?.data ?? { lookUp: 0 };
+  for (const [at, lookUp] of mainLookUps(access, identifier.kind).entries()) {
+    if (at < start.lookUp) continue;
     const nested = access.filter((each) => each.of === lookUp.type);
-    for await (const page of readPages(context, system, lookUp, { identifier })) {
+    for await (const page of readPages(context, system, lookUp, { identifier }, at === start.lookUp ? start.page : undefined)) {
       const own = recognised(page);
       yield { records: own.map((data): ExportedRecord => ({ type: lookUp.type, data })) };
       for (const data of own) {
@@ -109,8 +115,8 @@ async function* exportRecords(context: ExportContext, system: System): AsyncGene
           for await (const inner of readPages(context, system, each, { identifier, parent: recordId(lookUp, data) })) yield { records: recognised(inner).map((one): ExportedRecord => ({ type: each.type, data: one })) };
         }
       }
+      yield { records: [], resume: page.next === undefined ? { lookUp: at + 1 } : { lookUp: at, page: { ...page.next } } };
     }
-    yield { records: [], resume: at + 1 };
   }
 }
 

@@ -1,3 +1,4 @@
+import type { EraseContext } from '../../connector-kit/index.ts';
 import type { Identifier } from '../../contract/identifiers.ts';
 import type { TwilioConfig } from './config.ts';
 
@@ -9,6 +10,11 @@ export function phoneForms(phone: string): readonly string[] {
 /** Says whether a number or e-mail address is the account's own, so that it names no subject. */
 export function isOwn(config: TwilioConfig, identifier: Identifier): boolean {
   return (identifier.kind === 'phone' && config.own_numbers.includes(identifier.value)) || config.own_identities.includes(identifier.value);
+}
+
+/** Those of whom it is sure that they are the person: what the task is about, and what is proven. What was merely found may be somebody else's. */
+export function sureOf({ identifier, proven }: Pick<EraseContext, 'identifier' | 'proven'>): readonly Identifier[] {
+  return [identifier, ...proven];
 }
 
 /** Every address and chat identity, in lower case, by which a conversation can show the person. */

@@ -16,14 +16,14 @@ const minuteMs = 60_000;
 const settleMs = 15 * minuteMs;
 
 /**
- * Looks for the person under every number and address, the task's own first, and for the task's profile. What is found under an identifier
+ * Looks for the person under every number and address that is proven to be the person's, the task's own first, and for the task's profile. What is found under an identifier
  * with a task of its own is reported under that identifier. A profile that Memory has only accepted to delete gets 15 minutes. Progress over
  * many identifiers is durable as long as nothing was found.
  */
 export async function confirmAbsence(context: EraseContext, config: TwilioConfig): Promise<ConfirmResult> {
   const gateway = createTwilioGateway(config, context);
   const memory = config.profiles === 'memory' ? createMemoryApi(config, gateway, context) : undefined;
-  const subjects = inOrder(context.identifier, context.identifiers).filter((each) => !isOwn(config, each));
+  const subjects = inOrder(context.identifier, context.proven).filter((each) => !isOwn(config, each));
   const of = createHash('sha256').update(JSON.stringify(subjects)).digest('hex');
   const cursor = parseCursor(context.cursor);
   const over: Over = cursor?.phase === 'over' ? cursor : { phase: 'over', at: context.receivedAt };

@@ -1,5 +1,5 @@
 import type { EraseContext, EraseResult, WorkItem } from '../../connector-kit/index.ts';
-import { fromMemory, isOwn, keyOf } from './addresses.ts';
+import { fromMemory, isOwn, keyOf, sureOf } from './addresses.ts';
 import type { TwilioConfig } from './config.ts';
 import { deleteObjects, hasTraits } from './delete-objects.ts';
 import { toJson, type CollectingProfile, type EraseCursor, type Target, type Verifying } from './erase-cursor.ts';
@@ -64,7 +64,7 @@ const askPerson = (detail: string): Found => ({ result: { state: 'operator', cod
 
 /** Finds the profile and sees that it is this person's alone. */
 async function findTarget({ context, config }: EraseRun, memory: MemoryApi): Promise<Found> {
-  const resolved = new Set(context.identifiers.filter(({ kind }) => kind === 'twilio_profile').map(({ value }) => value));
+  const resolved = new Set(sureOf(context).filter(({ kind }) => kind === 'twilio_profile').map(({ value }) => value));
   const found = await findProfile(memory, context.identifier.value, resolved, context.now());
   if (found === undefined) return { target: undefined };
   if (found.kind === 'moved') return askPerson('The profile was merged into one that was not resolved to this person');
@@ -73,13 +73,13 @@ async function findTarget({ context, config }: EraseRun, memory: MemoryApi): Pro
   if (answer.kind === 'absent') return { target: undefined };
   if (answer.kind === 'moved') return askPerson('The profile was merged into one that was not resolved to this person');
   const identifiers = expectOk(answer, context.now());
-  if (holdsSomebodyElse(config, context, identifiers.map(({ value }) => value))) return askPerson('The profile also holds identifiers that were not resolved to this person');
+  if (holdsSomebodyElse(config, context, identifiers.map(({ value }) => value))) return askPerson('The profile also holds identifiers that are not proven to be this person’s');
   return { target: { store, id, identifiers: [...identifiers] } };
 }
 
-/** True when a number or address on the profile is neither the person's nor the account's own: two people may have been merged there. */
+/** True when a number or address on the profile is neither proven to be the person's nor the account's own: two people may have been merged there. */
 function holdsSomebodyElse(config: TwilioConfig, context: EraseContext, values: readonly string[]): boolean {
-  const known = new Set(context.identifiers.map(keyOf));
+  const known = new Set(sureOf(context).map(keyOf));
   return values.some((value) => {
     const identifier = fromMemory(value);
     return identifier !== undefined && !known.has(keyOf(identifier)) && !isOwn(config, identifier);

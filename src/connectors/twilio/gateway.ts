@@ -35,7 +35,12 @@ export interface TwilioGateway {
   readonly ask: <Value>(call: (client: TwilioClient) => Promise<Value>) => Promise<Answer<Value>>;
   /** Makes one call that the SDK does not cover; throws and answers as `ask` does. The value is the parsed body. */
   readonly send: (request: PlainRequest) => Promise<Answer<unknown>>;
+  /** Reads a file as it is; `elsewhere` where Twilio names another place to read it at, which is not called. Throws and answers as `ask` does. */
+  readonly download: (url: string) => Promise<Answer<File>>;
 }
+
+/** A file at Twilio. */
+export type File = { readonly bytes: Buffer; readonly contentType: string | null } | 'elsewhere';
 
 /** Carries a refusal through the SDK, which rejects with what its HTTP client rejects with. */
 class Refused extends Error {
@@ -103,6 +108,18 @@ export function createTwilioGateway(config: TwilioConfig, context: ConnectorCont
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         };
         return (await exchange(url, init, plainAbsence === true)).body;
+      }),
+    download: async (url) =>
+      settle(async () => {
+        try {
+          const response = await context.fetch(url, { headers: { authorization }, redirect: 'manual' });
+          if (response.status >= 300 && response.status < 400) return 'elsewhere';
+          if (!response.ok) throw refusal(response, parse(await response.text()).value, true, context.now());
+          return { bytes: Buffer.from(await response.arrayBuffer()), contentType: response.headers.get('content-type') };
+        } catch (error) {
+          if (typeof error === 'object' && error !== null) ours.add(error);
+          throw error;
+        }
       }),
   };
 }

@@ -1,7 +1,8 @@
-import type { Capabilities, Connection, Connector, ConnectorContext, EraseContext, EraseResult, ExportContext, ExportPage } from '../../connector-kit/index.ts';
+import type { Capabilities, Connection, Connector, ConnectorContext, EraseContext, EraseResult } from '../../connector-kit/index.ts';
 import { twilioConfigSchema, type TwilioConfig } from './config.ts';
 import { confirmAbsence } from './confirm-absence.ts';
 import { parseCursor } from './erase-cursor.ts';
+import { exportObjects } from './export-objects.ts';
 import { exportProfile } from './export-profile.ts';
 import { eraseLiteral } from './erase-literal.ts';
 import { eraseObjects } from './erase-objects.ts';
@@ -18,7 +19,8 @@ const dayMs = 86_400_000;
 
 /**
  * Twilio: messages with media, calls with recordings and transcriptions, and conversations, under every number and address of the person,
- * and the person's unified profile, by Conversation Memory or by the literal endpoint. Read back by searching again.
+ * and the person's unified profile, by Conversation Memory or by the literal endpoint. Read back by searching again. Exports the same,
+ * but for profiles of the literal endpoint.
  * Anonymising is for Memory profiles: everything else carries the person's number as long as it exists, so it is deleted all the same.
  */
 export const twilioConnector: Connector<TwilioConfig> = {
@@ -30,6 +32,8 @@ export const twilioConnector: Connector<TwilioConfig> = {
     return {
       erases: kinds,
       locates: kinds,
+      // The literal endpoint is known to delete; what it would show of a profile is not described.
+      exports: config.profiles === 'memory' ? kinds : ['phone', 'email'],
       actions: config.profiles === 'memory' ? ['erase', 'anonymise'] : ['erase'],
       isIdentityMap: false,
       // A message may take 14 days to become final (20009), and cannot be deleted before.
@@ -50,12 +54,9 @@ export const twilioConnector: Connector<TwilioConfig> = {
     locate: async (context, known) => locatePerson(context, config, known),
     erase: async (context) => erase(context, config),
     confirm: async (context) => confirmAbsence(context, config),
-    ...(config.profiles === 'memory' ? { export: (context: ExportContext) => (context.identifier.kind === 'twilio_profile' ? exportProfile(context, config, context.identifier.value) : nothing()) } : {}),
+    export: (context) => (context.identifier.kind === 'twilio_profile' ? exportProfile(context, config, context.identifier.value) : exportObjects(context, config)),
   }),
 };
-
-/** Of a number or an address Memory has profiles, which are exported by their own ids. */
-async function* nothing(): AsyncGenerator<ExportPage> {}
 
 async function check(context: ConnectorContext, config: TwilioConfig): Promise<void> {
   const gateway = createTwilioGateway(config, context);

@@ -97,6 +97,7 @@ export function createExports(deps: ExportsDeps): Exports {
     stateOf: async (tx, requestId) => {
       const row = await store.findPackage(tablesOf<ExportTables>(tx), requestId);
       if (row === undefined) return { state: 'none', at: now() };
+      if (row.ended_why === 'revoked') return { state: 'revoked', at: row.state_at };
       return { state: row.state === 'stale' || row.state === 'ended' ? 'none' : row.state, at: row.state_at };
     },
     expiresAt: async (requestId) => {
@@ -110,8 +111,10 @@ export function createExports(deps: ExportsDeps): Exports {
     },
     discard: async (tx, requestId) => void (await end(tx, requestId, 'shredded', { role: 'system' })),
     revoke: async (requestId, operator) => {
-      const isEnded = await database.transaction((tx) => end(tx, requestId, 'revoked', { role: 'operator', id: operator }));
-      if (!isEnded) throw new Failure('NOT_FOUND', 'This request has no package, or not any more');
+      await database.transaction(async (tx) => {
+        // In the transaction: where there is no package, the pages of one to come stay.
+        if (!(await end(tx, requestId, 'revoked', { role: 'operator', id: operator }))) throw new Failure('NOT_FOUND', 'This request has no package, or not any more');
+      });
       await deleteDue();
     },
     statusOf: async (requestId) => {

@@ -26,9 +26,16 @@ export interface OpenLink {
   readonly place: LinkPlace;
 }
 
+/** A package that comes through us. */
+export interface PackageStream {
+  readonly stream: Readable;
+  readonly filename: string;
+  readonly contentType: 'application/zip' | 'application/octet-stream';
+}
+
 /** A package on its way out: through us, or from the storage itself. */
 export type Handout =
-  | { readonly kind: 'stream'; readonly stream: Readable; readonly filename: string; readonly contentType: 'application/zip' | 'application/octet-stream'; readonly delivered: () => Promise<void> }
+  | (PackageStream & { readonly kind: 'stream'; readonly delivered: () => Promise<void> })
   | { readonly kind: 'link'; readonly url: string };
 
 /** Hands packages out to who has the link and, again, the mailbox. */
@@ -42,6 +49,8 @@ export interface Delivery {
    * that is not the one, and with `VALIDATION_FAILED` for a key that is none.
    */
   readonly download: (link: OpenLink, code: string, recipient?: string) => Promise<Handout>;
+  /** Gives the package in clear to an operator, who gives it to the person by hand; counts as a download, under the operator's name. Fails with `NOT_FOUND` where there is none that can be fetched. */
+  readonly handToOperator: (requestId: RequestId, operator: string) => Promise<PackageStream>;
   /** The n-th code of a request's link at the moment of sending it; undefined when it must not be sent any more. */
   readonly codeToSend: (tx: Tx, requestId: RequestId, number: number) => Promise<string | undefined>;
   /** The link as it is mailed; undefined when there is nothing to fetch. */
@@ -109,6 +118,8 @@ export function createDelivery(deps: ExportsDeps): Delivery {
     return decryptWith(vault.open(identity, identityContext(requestId)).toString('utf8'), stored);
   };
 
+  const filenameOf = (requestId: RequestId): string => `privacy-export-${formatId('request', requestId)}.zip`;
+
   return {
     open: async (token) => {
       const hash = tokenHash(token);
@@ -146,7 +157,7 @@ export function createDelivery(deps: ExportsDeps): Delivery {
       const encrypt = recipient === undefined ? undefined : encryptFor([recipient]);
       const row = await judge(requestId, code);
       if (row?.object_name == null) throw new Failure('VERIFICATION_FAILED', 'The code is not right, or not any more; ask for another one');
-      const filename = `privacy-export-${formatId('request', requestId)}.zip`;
+      const filename = filenameOf(requestId);
       if (row.encryption === 'storage' && encrypt === undefined) {
         if (storage.link === undefined) throw new Failure('STORAGE_REFUSED', 'The package is in a storage that is not configured any more');
         const { url } = await storage.link(row.object_name, { seconds: storageLinkSeconds, filename });
@@ -157,6 +168,16 @@ export function createDelivery(deps: ExportsDeps): Delivery {
       const delivered = (): Promise<void> => useUp(requestId, row.code_number);
       if (encrypt === undefined) return { kind: 'stream', stream: plain, filename, contentType: 'application/zip', delivered };
       return { kind: 'stream', stream: await encrypt(plain), filename: `${filename}.age`, contentType: 'application/octet-stream', delivered };
+    },
+    handToOperator: async (requestId, operator) => {
+      const row = await database.transaction(async (tx) => {
+        const held = await hold(tx, requestId);
+        await store.updatePackage(tablesOf<ExportTables>(tx), requestId, { downloads: held.downloads + 1, downloaded_at: new Date(deps.clock.now()) });
+        await deps.record(tx, { ...entryOf('export.handed_to_operator', requestId), actor: { role: 'operator', id: operator }, attempt: held.downloads + 1 });
+        return held;
+      });
+      if (row.object_name === null) throw nothingHere();
+      return { stream: await openPackage(requestId, row.object_name, row.identity), filename: filenameOf(requestId), contentType: 'application/zip' };
     },
     codeToSend: async (tx, requestId, number) => {
       const trx = tablesOf<ExportTables>(tx);

@@ -1,7 +1,7 @@
 import type { AuditEntry } from '../../contract/audit-entry.ts';
 import type { Holds } from '../../contract/holds.ts';
 import type { Identifier } from '../../contract/identifiers.ts';
-import type { RequestId, TaskId } from '../../contract/ids.ts';
+import type { IdentifierId, RequestId, TaskId } from '../../contract/ids.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { SystemKeys } from '../../platform/crypto/system-keys.ts';
 import type { Database, Tx } from '../../platform/db/database.ts';
@@ -11,12 +11,17 @@ import type { Random } from '../../platform/random.ts';
 import type { OpenVault, Vault } from '../identity/index.ts';
 import type { Delivery } from './delivery.ts';
 import type { PackageFacts } from './domain/export-document.ts';
-import type { NewPage } from './pages.ts';
+import type { NewPage, PagesFrom } from './pages.ts';
 import type { ExportStorage } from './storage/export-storage.ts';
 import type { EndedWhy, PackageFinding, PackageState } from './tables.ts';
 
 /** What a package says of its request, from the modules that know it. */
-export type RequestFactsForPackage = Pick<PackageFacts, 'requestId' | 'reference' | 'right' | 'law' | 'jurisdiction' | 'receivedAt' | 'notSearched'>;
+export interface RequestFactsForPackage extends Pick<PackageFacts, 'requestId' | 'reference' | 'right' | 'law' | 'jurisdiction' | 'receivedAt' | 'notSearched'> {
+  /** The tasks that ended as `exported`: only what they gave is handed out. */
+  readonly exportedTasks: readonly TaskId[];
+  /** Whose tasks those are. */
+  readonly exportedIdentifiers: readonly IdentifierId[];
+}
 
 /** What exports are made of. */
 export interface ExportsDeps {
@@ -68,14 +73,14 @@ export interface PackageStatus {
 
 /** Keeps what systems give of a person, makes the package of it, and hands that out. */
 export interface Exports {
-  /** Keeps a page durably; one that comes again takes the place of the first. Fails with `UNSUPPORTED` when it is over 8 MiB, and as the storage does. */
-  readonly addPage: (vault: OpenVault, page: NewPage) => Promise<void>;
-  /** Drops a task's pages from this one on. */
-  readonly dropPages: (taskId: TaskId, from: number) => Promise<void>;
-  /** Has the package made in the background, unless it is being made or is there. */
+  /** Keeps a page durably; one that comes again takes the place of the first. Answers false, and keeps nothing, where a worker of a higher epoch has the task. Fails with `UNSUPPORTED` when it is over 8 MiB, and as the storage does. */
+  readonly addPage: (vault: OpenVault, page: NewPage) => Promise<boolean>;
+  /** Drops a task's pages from this one on; answers false, and drops none, where a worker of a higher epoch has the task. */
+  readonly dropPages: (pages: PagesFrom) => Promise<boolean>;
+  /** Has the package made in the background, unless it is being made or is there. Fails with `CONFLICT` where an operator revoked it: that is for good. */
   readonly make: (tx: Tx, requestId: RequestId) => Promise<void>;
-  /** Where that stands, and since when. What was made before further pages came, or has ended, counts as none. */
-  readonly stateOf: (tx: Tx, requestId: RequestId) => Promise<{ readonly state: 'none' | 'making' | 'ready' | 'failed'; readonly at: Date }>;
+  /** Where that stands, and since when. What was made before further pages came, or has ended otherwise than by an operator, counts as none. */
+  readonly stateOf: (tx: Tx, requestId: RequestId) => Promise<{ readonly state: 'none' | 'making' | 'ready' | 'failed' | 'revoked'; readonly at: Date }>;
   /** Until when a package can be fetched, milliseconds since the epoch; undefined where there is none that can. */
   readonly expiresAt: (requestId: RequestId) => Promise<number | undefined>;
   /** Makes a package now: the handler of `exportMake`. Does nothing where somebody else is at it. */

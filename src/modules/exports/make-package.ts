@@ -1,9 +1,9 @@
-import { formatId, type RequestId } from '../../contract/ids.ts';
+import { formatId, type IdentifierId, type RequestId, type TaskId } from '../../contract/ids.ts';
 import { isoTime } from '../../platform/clock.ts';
 import { backoffMs } from '../../platform/backoff.ts';
 import { tablesOf, type Tx } from '../../platform/db/database.ts';
 import { Failure, isFailure } from '../../platform/failure.ts';
-import type { OpenVault } from '../identity/index.ts';
+import type { OpenVault, VaultIdentifier } from '../identity/index.ts';
 import { encryptFor, makePackageKey, type PackageKey } from './age-stream.ts';
 import { copyHashes, yearMs } from './copies.ts';
 import type { ExportsDeps } from './exports.ts';
@@ -35,6 +35,21 @@ interface Made {
   readonly summary: PackageSummary;
   readonly key: PackageKey | undefined;
   readonly copiesBefore: number;
+  /** Whose copy it is. */
+  readonly identifiers: readonly VaultIdentifier[];
+  readonly tasks: readonly TaskId[];
+}
+
+/** Where an identifier is from that the person gave, or was signed in with. */
+const givenBy: readonly string[] = ['given', 'account'];
+
+/**
+ * The identifiers that are the person's for certain: what is in doubt may be another's, who shares a telephone with them, and must neither be read in the
+ * package nor count a copy. One that they gave themselves is no longer in doubt where its own data is in the package.
+ */
+function certainOf(vault: OpenVault, exported: readonly IdentifierId[]): readonly VaultIdentifier[] {
+  const inPackage = new Set(exported);
+  return vault.identifiers.filter(({ id, foundBy, confidence }) => confidence >= 1 || (givenBy.includes(foundBy) && inPackage.has(id)));
 }
 
 /** Makes packages. */
@@ -68,8 +83,9 @@ export function createPackageMaker(deps: ExportsDeps, pages: Pages): PackageMake
 
   const compile = async (row: store.PackageRow, vault: OpenVault, signal: AbortSignal): Promise<Made> => {
     const { request_id: requestId } = row;
-    const request = await deps.describeRequest(requestId);
-    const copiesBefore = row.copies_before ?? (await store.copiesSince(db, copyHashes(deps.systemKeys, vault.identifiers), new Date(deps.clock.now() - yearMs)));
+    const { exportedTasks: tasks, exportedIdentifiers, ...request } = await deps.describeRequest(requestId);
+    const identifiers = certainOf(vault, exportedIdentifiers);
+    const copiesBefore = row.copies_before ?? (await store.copiesSince(db, copyHashes(deps.systemKeys, identifiers), new Date(deps.clock.now() - yearMs)));
     const facts = {
       ...request,
       generatedAt: row.generated_at.toISOString(),
@@ -77,20 +93,21 @@ export function createPackageMaker(deps: ExportsDeps, pages: Pages): PackageMake
       complaint: deps.complaint,
       automatedDecisions: deps.automatedDecisions,
       copiesBefore,
-      identifiers: vault.identifiers,
+      identifiers,
     };
+    const readTwice = await store.connectionsReadTwice(db, requestId, tasks);
     const objectName = newObjectName(deps.random);
     await store.insertObject(db, { name: objectName, request_id: requestId, made_at: now(), delete_at: new Date(deps.clock.now() + unkeptMs) });
     const key = deps.encryption === 'age' ? await makePackageKey() : undefined;
     const titleOf = (connection: string): string => (Object.hasOwn(deps.systems, connection) ? (deps.systems[connection]?.title ?? connection) : connection);
-    const writing = writePackage({ vault, pages, facts, holds, titleOf, signal });
+    const writing = writePackage({ vault, pages, tasks, readTwice, facts, holds, titleOf, signal });
     const stop = (): void => void writing.zip.destroy(signal.reason instanceof Error ? signal.reason : new Error('The making was stopped'));
     signal.addEventListener('abort', stop, { once: true });
     try {
       const body = key === undefined ? writing.zip : await encryptFor([key.recipient])(writing.zip);
       const [bytes, { summary, records }] = await Promise.all([storage.put(objectName, body), writing.done]);
       signal.throwIfAborted();
-      return { objectName, bytes, records, summary, key, copiesBefore };
+      return { objectName, bytes, records, summary, key, copiesBefore, identifiers, tasks };
     } catch (error) {
       await store.abandonObject(db, objectName, now());
       throw error;
@@ -106,6 +123,7 @@ export function createPackageMaker(deps: ExportsDeps, pages: Pages): PackageMake
       const current = await store.lockPackage(trx, row.request_id);
       if (current === undefined || current.state !== 'making' || current.epoch !== row.epoch || !(await store.keepObject(trx, made.objectName, now()))) return false;
       if (current.object_name !== null) await store.doomObjects(trx, [current.object_name], now());
+      await store.doomObjects(trx, await store.takePartsOfOthers(trx, row.request_id, made.tasks), now());
       const linkNumber = Math.max(1, current.link_number);
       await store.updatePackage(trx, row.request_id, {
         state: 'ready',
@@ -124,7 +142,7 @@ export function createPackageMaker(deps: ExportsDeps, pages: Pages): PackageMake
         link_number: linkNumber,
         token_hash: tokenHash(linkToken(deps.systemKeys, row.request_id, linkNumber)),
       });
-      if (current.copies_before === null) await store.insertCopies(trx, copyHashes(deps.systemKeys, vault.identifiers), now());
+      if (current.copies_before === null) await store.insertCopies(trx, copyHashes(deps.systemKeys, made.identifiers), now());
       await deps.record(tx, {
         type: 'export.ready',
         at: isoTime(deps.clock.now()),
@@ -162,6 +180,7 @@ export function createPackageMaker(deps: ExportsDeps, pages: Pages): PackageMake
       const wakeAt = new Date(deps.clock.now() + lookMs);
       const current = await store.lockPackage(trx, requestId);
       if (current?.state === 'making' || current?.state === 'ready') return;
+      if (current?.ended_why === 'revoked') throw new Failure('CONFLICT', 'The package was revoked, and is not made again');
       if (current === undefined) await store.insertPackage(trx, requestId, now(), wakeAt);
       else {
         // A link that ended stays dead: the next one is another.
@@ -173,6 +192,8 @@ export function createPackageMaker(deps: ExportsDeps, pages: Pages): PackageMake
     run: async (requestId, signal) => {
       const row = await store.claimMaking(db, requestId, leaseMs);
       if (row === undefined) return;
+      // Those before never came to say what they failed by: their processes died, and this one would too.
+      if (row.attempts > attemptsMax) return giveBack(row, new Error('The making of a package began too often and never came to an end'));
       try {
         const vault = await deps.vault.unlock(requestId);
         const made = await holding(deps, row, signal, (held) => compile(row, vault, held));

@@ -19,7 +19,14 @@ export interface NewPage {
   readonly connection: string;
   /** From 0, without a gap, within the task. */
   readonly ordinal: number;
+  /** The worker's hold on the task: what a worker of a higher one has kept or dropped, one of a lower one cannot change. */
+  readonly epoch: number;
   readonly records: readonly ExportedRecord[];
+}
+
+/** A task's pages from an ordinal on. */
+export interface PagesFrom extends Pick<NewPage, 'requestId' | 'taskId' | 'epoch'> {
+  readonly from: number;
 }
 
 /** A record and where it stands in what was gathered. */
@@ -27,16 +34,18 @@ export interface GatheredRecord {
   readonly place: RecordPlace;
   readonly type: string;
   readonly data: unknown;
+  /** The record as it was kept: the same for records that are equal. */
+  readonly line: string;
 }
 
 /** Keeps pages and gives them back, one at a time in memory. */
 export interface Pages {
-  /** Keeps a page durably, sealed under the request's data key; one that comes again takes the place of the first. Fails with `UNSUPPORTED` when it is over 8 MiB. */
-  readonly add: (vault: OpenVault, page: NewPage) => Promise<void>;
-  /** Drops a task's pages from this one on. */
-  readonly drop: (taskId: TaskId, from: number) => Promise<void>;
-  /** Every record in the one order in which a package has them, some at a time; `wants` passes over pages without looking into them, by the types that they hold. */
-  readonly records: (vault: OpenVault, wants: (connection: string, type: string) => boolean, signal: AbortSignal) => AsyncGenerator<readonly GatheredRecord[]>;
+  /** Keeps a page durably, sealed under the request's data key; one that comes again takes the place of the first. Answers false, and keeps nothing, where a worker of a higher epoch has the task. Fails with `UNSUPPORTED` when it is over 8 MiB. */
+  readonly add: (vault: OpenVault, page: NewPage) => Promise<boolean>;
+  /** Drops a task's pages from this one on; answers false, and drops none, where a worker of a higher epoch has the task. */
+  readonly drop: (pages: PagesFrom) => Promise<boolean>;
+  /** Every record of these tasks in the one order in which a package has them, some at a time; `wants` passes over pages without looking into them, by the types that they hold. */
+  readonly records: (vault: OpenVault, tasks: readonly TaskId[], wants: (connection: string, type: string) => boolean, signal: AbortSignal) => AsyncGenerator<readonly GatheredRecord[]>;
 }
 
 /** What keeping pages needs. */
@@ -78,53 +87,57 @@ export function createPages(deps: PagesDeps): Pages {
   const now = (): Date => new Date(deps.clock.now());
 
   return {
-    add: async (vault, { requestId, taskId, connection, ordinal, records }) => {
+    add: async (vault, { requestId, taskId, connection, ordinal, epoch, records }) => {
       const counts = new Map<string, number>();
       for (const { type } of records) counts.set(type, (counts.get(type) ?? 0) + 1);
       const name = newObjectName(deps.random);
       await store.insertObject(db, { name, request_id: requestId, made_at: now(), delete_at: new Date(deps.clock.now() + unkeptMs) });
       try {
         await storage.put(name, Readable.from(sealFrames(vault, linesOf(records), contextOf(taskId, ordinal)), { objectMode: false }));
-        await database.transaction(async (tx) => {
+        const isKept = await database.transaction(async (tx) => {
           const trx = tablesOf<ExportTables>(tx);
+          if (!(await store.fenceTask(trx, { task_id: taskId, request_id: requestId, epoch }))) return false;
           if (!(await store.keepObject(trx, name, now()))) throw new Failure('STORAGE_UNAVAILABLE', 'A page took so long to be written that it was given up');
           const packaged = await store.findPackage(trx, requestId);
           if (packaged?.ended_why === 'shredded') throw new Failure('KEY_DESTROYED', "The request's data key was destroyed, and nothing more is kept for it");
           const before = await store.putPart(trx, { task_id: taskId, ordinal, request_id: requestId, connection, object_name: name, counts: Object.fromEntries(counts) });
           if (before !== undefined) await store.doomObjects(trx, [before], now());
           await store.outdatePackage(trx, requestId, now());
+          return true;
         });
+        if (!isKept) await store.abandonObject(db, name, now());
+        return isKept;
       } catch (error) {
         // Whatever was written is not kept, and nobody writes it any more.
         await store.abandonObject(db, name, now());
         throw error;
       }
     },
-    drop: async (taskId, from) => {
-      await database.transaction(async (tx) => {
+    drop: async ({ requestId, taskId, epoch, from }) =>
+      database.transaction(async (tx) => {
         const trx = tablesOf<ExportTables>(tx);
+        if (!(await store.fenceTask(trx, { task_id: taskId, request_id: requestId, epoch }))) return false;
         const dropped = await store.takeParts(trx, taskId, from);
-        await store.doomObjects(trx, dropped.map((each) => each.object_name), now());
-        const requestId = dropped[0]?.request_id;
-        if (requestId !== undefined) await store.outdatePackage(trx, requestId, now());
-      });
-    },
-    records: async function* (vault, wants, signal) {
-      const tasks = new Map<TaskId, number>();
+        await store.doomObjects(trx, dropped, now());
+        if (dropped.length > 0) await store.outdatePackage(trx, requestId, now());
+        return true;
+      }),
+    records: async function* (vault, tasks, wants, signal) {
+      const numbers = new Map<TaskId, number>();
       let after: store.PartPlace | undefined;
       for (;;) {
-        const parts = await store.partsAfter(db, vault.requestId, after, partsAtOnce);
+        const parts = await store.partsAfter(db, vault.requestId, tasks, after, partsAtOnce);
         for (const part of parts) {
           signal.throwIfAborted();
           after = part;
-          if (!tasks.has(part.task_id)) tasks.set(part.task_id, tasks.size + 1);
+          if (!numbers.has(part.task_id)) numbers.set(part.task_id, numbers.size + 1);
           if (!Object.keys(part.counts).some((type) => wants(part.connection, type))) continue;
           let index = 0;
           for await (const lines of openFrames(vault, await storage.get(part.object_name), contextOf(part.task_id, part.ordinal))) {
             const batch: GatheredRecord[] = [];
             for (const line of lines) {
               const { type, data } = JSON.parse(line) as { readonly type: string; readonly data: unknown };
-              if (wants(part.connection, type)) batch.push({ place: { connection: part.connection, task: tasks.get(part.task_id) ?? 0, ordinal: part.ordinal, index }, type, data });
+              if (wants(part.connection, type)) batch.push({ place: { connection: part.connection, task: numbers.get(part.task_id) ?? 0, ordinal: part.ordinal, index }, type, data, line });
               index += 1;
             }
             if (batch.length > 0) yield batch;

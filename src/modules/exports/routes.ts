@@ -7,7 +7,7 @@ import { Failure, isFailure } from '../../platform/failure.ts';
 import type { HttpServer } from '../../platform/http/server.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Authenticate } from '../access/index.ts';
-import type { Delivery, OpenLink } from './delivery.ts';
+import type { Delivery, OpenLink, PackageStream } from './delivery.ts';
 import { styleHash } from './domain/html.ts';
 import { linkPage, type LinkPage } from './domain/link-pages.ts';
 import type { Exports } from './exports.ts';
@@ -75,6 +75,19 @@ function registerOperatorRoutes(app: HttpServer, { exports, authenticate }: Expo
       return reply.code(204).send(null);
     },
   );
+  app.get(
+    '/v1/privacy-requests/:id/export/file',
+    { schema: { summary: 'Fetch the package in clear, to give it to a person who could not be told where it is', tags: ['exports'], security, params: requestParams } },
+    async (request, reply) => {
+      const operator = authenticate(request);
+      return sendPackage(reply, await exports.delivery.handToOperator(requestIdOf(request.params.id), operator.name));
+    },
+  );
+}
+
+/** Streams a package; nothing between here and who asked may keep it. */
+function sendPackage(reply: FastifyReply, { stream, filename, contentType }: PackageStream): FastifyReply {
+  return reply.code(200).header('cache-control', 'no-store').header('x-content-type-options', 'nosniff').type(contentType).header('content-disposition', `attachment; filename="${filename}"`).send(stream);
 }
 
 const isForm = (request: FastifyRequest): boolean => (request.headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded');
@@ -121,7 +134,7 @@ async function handOut(deps: ExportRoutesDeps, delivery: Delivery, link: OpenLin
   finished(reply.raw).then(handout.delivered, () => undefined).catch((error: unknown) => {
     deps.log.error({ request_id: link.requestId, err: error }, 'a code could not be used up');
   });
-  return reply.code(200).type(handout.contentType).header('content-disposition', `attachment; filename="${handout.filename}"`).send(handout.stream);
+  return sendPackage(reply, handout);
 }
 
 /** Registers the routes of packages: those of the person behind a link, and those of operators. */

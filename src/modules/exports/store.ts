@@ -39,6 +39,7 @@ export async function doomRequest(trx: Trx, requestId: RequestId, now: Date): Pr
   // Locked first: a page that is being kept right now is kept before the statements below look, or not at all.
   const objects = await trx.selectFrom('export_object').select('name').where('request_id', '=', requestId).orderBy('name').forUpdate().execute();
   await trx.deleteFrom('export_part').where('request_id', '=', requestId).execute();
+  await trx.deleteFrom('export_task').where('request_id', '=', requestId).execute();
   await trx.updateTable('export_object').set({ delete_at: now }).where('request_id', '=', requestId).where('delete_at', 'is', null).execute();
   return objects.length;
 }
@@ -70,6 +71,17 @@ export async function noteRefusal(trx: Trx, name: string, again: Date): Promise<
   return { refusals: row.refusals, alike: Number(alike.count) };
 }
 
+/** Takes a task for the worker of this epoch, until the transaction ends; answers false when one of a higher epoch had it: this one was overtaken. */
+export async function fenceTask(trx: Trx, row: { readonly task_id: TaskId; readonly request_id: RequestId; readonly epoch: number }): Promise<boolean> {
+  const held = await trx
+    .insertInto('export_task')
+    .values(row)
+    .onConflict((conflict) => conflict.column('task_id').doUpdateSet({ epoch: row.epoch }).where('export_task.epoch', '<=', row.epoch))
+    .returning('task_id')
+    .executeTakeFirst();
+  return held !== undefined;
+}
+
 /** Puts a page into the index in place of the one that was there; answers the name of that one's object. */
 export async function putPart(trx: Trx, row: Omit<PartRow, 'counts'> & { counts: Counts }): Promise<string | undefined> {
   const before = await trx.selectFrom('export_part').select('object_name').where('task_id', '=', row.task_id).where('ordinal', '=', row.ordinal).forUpdate().executeTakeFirst();
@@ -81,19 +93,42 @@ export async function putPart(trx: Trx, row: Omit<PartRow, 'counts'> & { counts:
   return before?.object_name;
 }
 
-/** Takes a task's pages from `from` on out of the index; answers them. */
-export async function takeParts(trx: Trx, taskId: TaskId, from: number): Promise<readonly Pick<PartRow, 'object_name' | 'request_id'>[]> {
-  return trx.deleteFrom('export_part').where('task_id', '=', taskId).where('ordinal', '>=', from).returning(['object_name', 'request_id']).execute();
+/** Takes a task's pages from `from` on out of the index; answers the names of their objects. */
+export async function takeParts(trx: Trx, taskId: TaskId, from: number): Promise<readonly string[]> {
+  const rows = await trx.deleteFrom('export_part').where('task_id', '=', taskId).where('ordinal', '>=', from).returning('object_name').execute();
+  return rows.map((row) => row.object_name);
+}
+
+/** Takes the pages of a request's other tasks out of the index; answers the names of their objects. */
+export async function takePartsOfOthers(trx: Trx, requestId: RequestId, tasks: readonly TaskId[]): Promise<readonly string[]> {
+  const others = trx.deleteFrom('export_part').where('request_id', '=', requestId);
+  const rows = await (tasks.length === 0 ? others : others.where('task_id', 'not in', [...tasks])).returning('object_name').execute();
+  return rows.map((row) => row.object_name);
 }
 
 /** A place in the list of a request's pages. */
 export type PartPlace = Pick<PartRow, 'connection' | 'task_id' | 'ordinal'>;
 
-/** A request's pages in their one order, behind a place. */
-export async function partsAfter(db: Db, requestId: RequestId, after: PartPlace | undefined, limit: number): Promise<readonly PartRow[]> {
-  let query = db.selectFrom('export_part').selectAll().where('request_id', '=', requestId).orderBy('connection').orderBy('task_id').orderBy('ordinal').limit(limit);
+/** The pages of these tasks of a request, in their one order, behind a place. */
+export async function partsAfter(db: Db, requestId: RequestId, tasks: readonly TaskId[], after: PartPlace | undefined, limit: number): Promise<readonly PartRow[]> {
+  if (tasks.length === 0) return [];
+  let query = db.selectFrom('export_part').selectAll().where('request_id', '=', requestId).where('task_id', 'in', [...tasks]).orderBy('connection').orderBy('task_id').orderBy('ordinal').limit(limit);
   if (after !== undefined) query = query.where(sql<boolean>`(connection, task_id, ordinal) > (${after.connection}, ${after.task_id}::uuid, ${after.ordinal})`);
   return query.execute();
+}
+
+/** The systems that more than one of these tasks read, for another of the person's identifiers each. */
+export async function connectionsReadTwice(db: Db, requestId: RequestId, tasks: readonly TaskId[]): Promise<ReadonlySet<string>> {
+  if (tasks.length === 0) return new Set();
+  const rows = await db
+    .selectFrom('export_part')
+    .select('connection')
+    .where('request_id', '=', requestId)
+    .where('task_id', 'in', [...tasks])
+    .groupBy('connection')
+    .having((having) => having.fn.count('task_id').distinct(), '>', 1)
+    .execute();
+  return new Set(rows.map((row) => row.connection));
 }
 
 /** One package. */

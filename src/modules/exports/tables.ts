@@ -29,6 +29,7 @@ type OptionalTime = ColumnType<Date | null, Date | null | undefined, Date | null
 export interface ExportTables {
   export_object: { name: string; request_id: RequestId; made_at: Date; delete_at: Date | null; refusals: Generated<number> };
   export_part: { task_id: TaskId; ordinal: number; request_id: RequestId; connection: string; object_name: string; counts: ColumnType<Counts, string, string> };
+  export_task: { task_id: TaskId; request_id: RequestId; epoch: number };
   export_package: {
     request_id: RequestId;
     state: PackageState;

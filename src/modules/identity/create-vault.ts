@@ -155,6 +155,7 @@ export function createVault(deps: VaultDeps): Vault {
       if (lookups.size === 0) return [];
       return store.requestsGiven(tx === undefined ? deps.database.read<IdentityTables>() : tablesOf<IdentityTables>(tx), [...lookups.values()]);
     },
+    findSharing: (requestId, tx) => store.requestsSharing(tx === undefined ? deps.database.read<IdentityTables>() : tablesOf<IdentityTables>(tx), requestId),
     shred: async (tx, requestId, mapping) => {
       const trx = tablesOf<IdentityTables>(tx);
       await store.destroyVault(trx, requestId, new Date(deps.clock.now()));

@@ -139,6 +139,24 @@ export async function requestsGiven(db: Db, lookups: readonly Buffer[]): Promise
   return rows.map((row) => row.request_id);
 }
 
+/** Requests that were given, and proven, any identifier that was given and proven for this one. */
+export async function requestsSharing(db: Db, requestId: RequestId): Promise<readonly RequestId[]> {
+  const rows = await db
+    .selectFrom('subject_identity as own')
+    .innerJoin('subject_identity as other', 'other.lookup', 'own.lookup')
+    .select('other.request_id')
+    .distinct()
+    .where('own.request_id', '=', requestId)
+    .whereRef('other.request_id', '<>', 'own.request_id')
+    .where('own.found_by', 'in', ['given', 'account'])
+    .where('own.confidence', '>=', 1)
+    .where('other.found_by', 'in', ['given', 'account'])
+    .where('other.confidence', '>=', 1)
+    .limit(sameSubjectMax)
+    .execute();
+  return rows.map((row) => row.request_id);
+}
+
 /** Stores cells of the mapping; those that are there already stay. */
 export async function insertMapping(trx: Trx, rows: readonly MappingRow[]): Promise<void> {
   await trx

@@ -84,6 +84,10 @@ export interface Vault {
    * vault (the grace period) is among them: the requests module, which knows the states, drops it. Inside a transaction, what that transaction sees.
    */
   readonly findOpenRequests: (identifiers: readonly Identifier[], tx?: Tx) => Promise<readonly RequestId[]>;
+  /**
+   * Requests not shredded yet that share with this one an identifier that was given and is proven in both, at most 1,000; what has ended is among them.
+   */
+  readonly findSharing: (requestId: RequestId, tx?: Tx) => Promise<readonly RequestId[]>;
   /** Destroys the data key and deletes the identifiers and the imported mapping rows of the person. Idempotent. */
   readonly shred: (tx: Tx, requestId: RequestId, mapping: readonly string[]) => Promise<void>;
 }

@@ -64,6 +64,9 @@ function accountAddress(found: LocateResult['found']): string | undefined {
   return others.length === 0 ? address : undefined;
 }
 
+/** Of an address that the application has not verified: good enough to write to, and not to erase by. */
+const unverifiedConfidence = 0.5;
+
 /** The name of the source, in the log and the request. */
 const source = 'gdpr-request';
 /** How long the application's key server may take. */
@@ -110,7 +113,7 @@ export function createGdprRequests(config: GdprRequestConfig, deps: GdprRequestD
       const given: NewIdentifier[] = [{ ...user, foundBy: 'given', confidence: 1 }];
       // Into the vault now: once the account's row is anonymised, its address is nobody's.
       const address = bearer.email ?? accountAddress(found);
-      if (address !== undefined) given.push({ kind: 'email', ...normalise('email', address, { defaultCountry: deps.defaultCountry, field: 'email' }), foundBy: bearer.email === undefined ? 'account' : 'given', confidence: 1 });
+      if (address !== undefined) given.push({ kind: 'email', ...normalise('email', address, { defaultCountry: deps.defaultCountry, field: 'email' }), ...(bearer.email === undefined ? { foundBy: 'account', confidence: unverifiedConfidence } : { foundBy: 'given', confidence: 1 }) });
       const prepared = await deps.vault.prepare(newId('request'));
       return deps.database.transaction(async (tx): Promise<GdprRequestAnswer> => {
         await oneAtATime(tablesOf(tx), `gdpr-request:${deps.systemKeys.mac('lookup', `gdpr-request:${user.value}`).toString('hex')}`);

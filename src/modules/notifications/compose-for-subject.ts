@@ -4,7 +4,7 @@ import type { Database, Tx } from '../../platform/db/database.ts';
 import type { CodeToSend, OpenVault, Vault } from '../identity/index.ts';
 import { isMaskedAddress } from './domain/masked-address.ts';
 import type { NoticeCatalogue } from './domain/notice-catalogue.ts';
-import { closedMessage, closedText, codeMessage, codeText, readyMessage, requestMessage, requestText, type RequestNotice, type Writing } from './domain/person-notices.ts';
+import { closedMessage, closedText, codeMessage, codeText, readyMessage, readyText, requestMessage, requestText, type RequestNotice, type Writing } from './domain/person-notices.ts';
 import type { Sender } from './domain/templates.ts';
 import type { Mailer, MailResult } from './mailer.ts';
 import type { ClosureFacts, ExportFacts, MessageText, NotificationError, RequestFacts, ToldOf } from './notification.ts';
@@ -25,8 +25,8 @@ export interface ComposeForSubjectDeps {
   readonly codeMinutes: number;
   /** The n-th code of a request at the moment of sending; undefined when it is not to be sent any more. */
   readonly codeToSend: (tx: Tx, requestId: RequestId, number: number) => Promise<CodeToSend | undefined>;
-  /** The same for the codes that a package is handed out for. */
-  readonly exportCodeToSend: (tx: Tx, requestId: RequestId, number: number) => Promise<CodeToSend | undefined>;
+  /** The same for the codes that a package is handed out for: they go where its link went. */
+  readonly exportCodeToSend: (tx: Tx, requestId: RequestId, number: number) => Promise<string | undefined>;
   readonly notices: NoticeCatalogue;
   /** The language that the request named, if it did. */
   readonly languageOf: (requestId: RequestId) => Promise<string | undefined>;
@@ -47,14 +47,11 @@ export type ComposedForSubject =
 const giveUpMs = 7 * 86_400_000;
 
 /**
- * Where an address may come from: the person gave it, or it is that of the account they were signed in to, sealed in the vault when the request came in. What a
- * system knows beside it, or was merely said, may lead to somebody else.
+ * The address or number that the person gave and that is proven, or that of the account they were signed in to, sealed in the vault when the request came in. What a
+ * system knows beside it, or was merely said, may lead to somebody else. One that an erasure put in the place of theirs only where there is no other, so that it can be refused by name.
  */
-const origins: readonly string[] = ['given', 'account'];
-
-/** The person's proven address or number; one that an erasure put in the place of theirs only where there is no other, so that it can be refused by name. */
 function provenOf(vault: OpenVault, kind: 'email' | 'phone'): string | undefined {
-  const proven = vault.identifiers.filter((each) => each.kind === kind && origins.includes(each.foundBy) && each.confidence >= 1).map((each) => each.value);
+  const proven = vault.identifiers.filter((each) => each.kind === kind && (each.foundBy === 'account' || (each.foundBy === 'given' && each.confidence >= 1))).map((each) => each.value);
   return proven.find((each) => !isMaskedAddress(each)) ?? proven[0];
 }
 
@@ -78,14 +75,30 @@ export function createComposeForSubject(deps: ComposeForSubjectDeps): (row: Noti
   const byText = (hand: (() => Promise<MailResult>) | undefined): ComposedForSubject =>
     hand === undefined ? { skip: 'SMS_NOT_CONFIGURED' } : { hand, refused: 'SMS_REFUSED', failed: 'SMS_FAILED' };
 
+  /** By e-mail where that is proven and there is a mail server, else to the telephone: a copy that nobody can fetch is none. */
+  const byEither = (row: NotificationRow, vault: OpenVault, message: () => MessageText, text: () => string): ComposedForSubject => {
+    const [email, phone] = [provenOf(vault, 'email'), provenOf(vault, 'phone')];
+    const sendText = deps.texter?.sendText;
+    const isMailed = deps.mailer !== undefined && email !== undefined && !isMaskedAddress(email);
+    if (!isMailed && phone !== undefined && sendText !== undefined) return byText(() => sendText(phone, text()));
+    return byMail(row, email, message);
+  };
+
+  const composeExportCode = async (row: NotificationRow, requestId: RequestId, vault: OpenVault, writing: Writing): Promise<ComposedForSubject> => {
+    const { reference, right } = await deps.describeRequest(requestId, 'request');
+    const code = await deps.database.transaction((tx) => deps.exportCodeToSend(tx, requestId, codeNumber(row.occasion)));
+    if (code === undefined) return { skip: 'SUPERSEDED' };
+    const facts = { reference, right, code, minutes: deps.codeMinutes };
+    return byEither(row, vault, () => codeMessage(writing, 'export_code', facts), () => codeText(writing, facts));
+  };
+
   const composeCode = async (row: NotificationRow, requestId: RequestId, vault: OpenVault, writing: Writing): Promise<ComposedForSubject> => {
     const { reference, right } = await deps.describeRequest(requestId, 'request');
-    const toSend = isOfExport(row.occasion) ? deps.exportCodeToSend : deps.codeToSend;
-    const given = await deps.database.transaction((tx) => toSend(tx, requestId, codeNumber(row.occasion)));
+    const given = await deps.database.transaction((tx) => deps.codeToSend(tx, requestId, codeNumber(row.occasion)));
     if (given === undefined) return { skip: 'SUPERSEDED' };
     const { to: kind, code } = given;
     const to = provenOf(vault, kind);
-    if (kind === 'email' && code !== undefined) return byMail(row, to, () => codeMessage(writing, isOfExport(row.occasion) ? 'export_code' : 'code', { reference, right, code, minutes: deps.codeMinutes }));
+    if (kind === 'email' && code !== undefined) return byMail(row, to, () => codeMessage(writing, 'code', { reference, right, code, minutes: deps.codeMinutes }));
     if (to === undefined) return { skip: 'NO_ADDRESS' };
     const { sendText, codes } = deps.texter ?? {};
     if (code === undefined) return byText(codes && (() => codes.send(to)));
@@ -99,7 +112,7 @@ export function createComposeForSubject(deps: ComposeForSubjectDeps): (row: Noti
     const { template } = row;
     const [email, phone] = [provenOf(vault, 'email'), provenOf(vault, 'phone')];
     const sendText = deps.texter?.sendText;
-    if (template === 'verification_code') return composeCode(row, requestId, vault, writing);
+    if (template === 'verification_code') return isOfExport(row.occasion) ? composeExportCode(row, requestId, vault, writing) : composeCode(row, requestId, vault, writing);
     if (isRequestNotice(template)) {
       const about = await deps.describeRequest(requestId, toldBy[template]);
       // Who has just typed the code of a telephone knows that they are verified.
@@ -110,7 +123,8 @@ export function createComposeForSubject(deps: ComposeForSubjectDeps): (row: Noti
       const fetched = await deps.describeExport(requestId, row.occasion);
       if (fetched === undefined) return { skip: 'SUPERSEDED' };
       const { reference, right } = await deps.describeRequest(requestId, 'request');
-      return byMail(row, email, () => readyMessage(writing, { ...fetched, reference, right }));
+      const facts = { ...fetched, reference, right };
+      return byEither(row, vault, () => readyMessage(writing, facts), () => readyText(writing, facts));
     }
     const facts = await deps.describeClosure(requestId);
     if (email === undefined && phone !== undefined && sendText !== undefined) return byText(() => sendText(phone, closedText(writing, facts)));

@@ -83,6 +83,7 @@ async function newRequest(identifiers: readonly NewIdentifier[]): Promise<Reques
 }
 
 const hooked: string[] = [];
+const skipped: (readonly string[])[] = [];
 let hookResult: 'accepted' | 'failed' = 'accepted';
 
 const say = async (notification: NewNotification): Promise<string> => {
@@ -122,7 +123,8 @@ describe.each(databaseKinds)('on the database of kind $kind', ({ kind }) => {
       texter: undefined,
       officerHooks: { send: async (hook, id, template) => ((hooked.push(`${hook} ${template} ${id}`), hookResult)) },
       codeToSend: async () => (code === undefined ? undefined : { to: 'email', code }),
-      exportCodeToSend: async () => (code === undefined ? undefined : { to: 'email', code: `9${code}` }),
+      exportCodeToSend: async () => (code === undefined ? undefined : `9${code}`),
+      onSkipped: async (_tx, requestId, template, why) => void skipped.push([requestId, template, why]),
       referenceOf: async () => 'Q-7K3M-9D2F',
       notices: createNoticeCatalogue(noticeConfig),
       languageOf: async () => language,
@@ -261,6 +263,37 @@ describe.each(databaseKinds)('on the database of kind $kind', ({ kind }) => {
       const revoked = await say({ requestId, template: 'ready', recipient: 'subject', occasion: 'export-2' });
       await sender.send(revoked);
       expect(await row(revoked)).toMatchObject({ error_code: 'SUPERSEDED', sent_at: null });
+    });
+
+    it('that the data is ready goes to the telephone, and its code too, where no e-mail address is proven or no mail can be sent', async () => {
+      const texts: string[] = [];
+      const texter = { sendText: async (to: string, text: string) => (texts.push(`${to} ${text}`), 'accepted' as const), codes: undefined };
+      const phone: NewIdentifier = { kind: 'phone', value: '+12025550144', foundBy: 'given', confidence: 1 };
+      ready = { url: 'https://privacy.shop.example/v1/exports/token', expiresAt: '2026-12-21T10:00:00.000Z' };
+      for (const [identifiers, mailer] of [[[phone, { ...ada, value: 'unproven@example.com', confidence: 0.5 }], deps.mailer], [[phone, { ...ada, value: 'no-server@example.com' }], undefined], [[phone, { ...ada, value: 'deleted-a1b2c3d4@example.com' }], deps.mailer]] as const) {
+        texts.length = 0;
+        const requestId = await newRequest(identifiers);
+        const bySms = createNotificationSender({ ...deps, texter, mailer });
+        await bySms.send(await say({ requestId, template: 'ready', recipient: 'subject', occasion: 'closed' }));
+        await bySms.send(await say({ requestId, template: 'verification_code', recipient: 'subject', occasion: 'export-code-1' }));
+        expect(texts).toEqual([expect.stringMatching(/^\+12025550144 [^]*December 21, 2026[^]*https:\/\/privacy\.shop\.example\/v1\/exports\/token$/u), expect.stringContaining('904711815')]);
+      }
+      const both = await newRequest([phone, { ...ada, value: 'both@example.com' }]);
+      await createNotificationSender({ ...deps, texter }).send(await say({ requestId: both, template: 'ready', recipient: 'subject', occasion: 'closed' }));
+      expect([texts.length, mailsTo('both@example.com').length, mailsTo('unproven@example.com').length]).toEqual([2, 1, 0]);
+    });
+
+    it('that the data is ready is missed by an operator where it reaches nobody, and not where there is nothing to fetch', async () => {
+      skipped.length = 0;
+      ready = { url: 'https://privacy.shop.example/v1/exports/token', expiresAt: '2026-12-21T10:00:00.000Z' };
+      const requestId = await newRequest([{ kind: 'phone', value: '+12025550145', foundBy: 'given', confidence: 1 }]);
+      await sender.send(await say({ requestId, template: 'ready', recipient: 'subject', occasion: 'closed' }));
+      expect(skipped).toEqual([[requestId, 'ready', 'NO_ADDRESS']]);
+      await sender.send(await say(closed(requestId)));
+      ready = undefined;
+      await sender.send(await say({ requestId, template: 'ready', recipient: 'subject', occasion: 'closed-2' }));
+      expect(skipped).toHaveLength(1);
+      expect(entries.map((entry) => entry.reason_code)).toEqual(['NO_ADDRESS', 'NO_ADDRESS', 'SUPERSEDED']);
     });
 
     it('goes to the address of the account that was sealed before the row that held it was anonymised, also when the process died between the two', async () => {

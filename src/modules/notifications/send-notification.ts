@@ -38,8 +38,8 @@ export interface SendNotificationDeps {
   readonly codeMinutes: number;
   /** The n-th code of a request at the moment of sending; undefined when it is not to be sent any more. */
   readonly codeToSend: (tx: Tx, requestId: RequestId, number: number) => Promise<CodeToSend | undefined>;
-  /** The same for the codes that a package is handed out for. */
-  readonly exportCodeToSend: (tx: Tx, requestId: RequestId, number: number) => Promise<CodeToSend | undefined>;
+  /** The same for the codes that a package is handed out for: they go where its link went. */
+  readonly exportCodeToSend: (tx: Tx, requestId: RequestId, number: number) => Promise<string | undefined>;
   readonly notices: NoticeCatalogue;
   /** The language that the request named, if it did. */
   readonly languageOf: (requestId: RequestId) => Promise<string | undefined>;
@@ -51,6 +51,8 @@ export interface SendNotificationDeps {
   readonly referenceOf: (requestId: RequestId) => Promise<string>;
   /** Fails with `CONFLICT` when the request is not closed. */
   readonly describeClosure: (requestId: RequestId) => Promise<ClosureFacts>;
+  /** Hears that the person cannot be told where their copy is, and why, in the transaction that says so. */
+  readonly onSkipped: (tx: Tx, requestId: RequestId, template: 'ready', code: NotificationError) => Promise<void>;
   /** Undefined once the manual task is settled. */
   readonly describeManualTask: (manualTaskId: string) => Promise<ManualTaskFacts | undefined>;
 }
@@ -74,6 +76,9 @@ const leaseMs = 150_000;
 const sweepMax = 1000;
 /** So that the job comes after the moment it waits for, and not in the same millisecond. */
 const afterWakeMs = 50;
+
+/** Why a message ends unsent that nobody misses: what it says is not so any more. */
+const nothingToTell: readonly NotificationError[] = ['SUPERSEDED', 'KEY_DESTROYED'];
 
 interface ForOfficer {
   readonly message: MessageText;
@@ -135,6 +140,7 @@ export function createNotificationSender(deps: SendNotificationDeps): Notificati
     await deps.database.transaction(async (tx) => {
       if (await markSkipped(tablesOf<NotificationTables>(tx), row, code)) {
         await deps.record(tx, { ...entryOf(row, 'notification.skipped'), reason_code: code });
+        if (row.template === 'ready' && !nothingToTell.includes(code)) await deps.onSkipped(tx, requestOf(row), row.template, code);
       }
     });
   };

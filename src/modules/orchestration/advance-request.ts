@@ -1,16 +1,17 @@
 import type { RequestId } from '../../contract/ids.ts';
-import { copyRights } from '../../contract/outcomes.ts';
+import { copyRights, restrictingRights } from '../../contract/outcomes.ts';
 import { backoffMs } from '../../platform/backoff.ts';
 import { isoTime } from '../../platform/clock.ts';
 import { tablesOf } from '../../platform/db/database.ts';
 import { Failure, isFailure } from '../../platform/failure.ts';
 import { endedStatuses, executingStatuses, findRequest, lockRequest, moveRequest, openAmong, outsideId, requestAdvance, updateRequest, wakeRequest, type RequestCore, type RequestTables } from '../requests/index.ts';
-import { closeRequest, lookAfterEnded } from './close-request.ts';
+import { closeRequest, lookAfterEnded, restrict } from './close-request.ts';
+import type { OpenVault } from '../identity/index.ts';
 import type { OrchestrationDeps } from './deps.ts';
 import { taskRun } from './jobs.ts';
 import { openManualTask, settleRequestTasks } from './manual-tasks.ts';
 import { patienceMs, resolveRequest } from './resolve-request.ts';
-import { letsBegin, tasksOf, wakeWaiting, type TaskRow } from './task-store.ts';
+import { erasingAmong, letsBegin, tasksOf, wakeWaiting, type TaskRow } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 
 /** When an open request is looked at again even if nothing woke it. */
@@ -107,15 +108,13 @@ async function expireUnverified(deps: OrchestrationDeps, request: RequestCore): 
 }
 
 /**
- * Starts the look-ups for a verified person. Where an earlier open request is of the same person, this one is linked to it and waits until
- * that one has ended; then it runs by itself, so that neither can block or cancel the other.
+ * Starts the look-ups for a verified person. Where an earlier open request is of the same person, this one is linked to it and waits until that one has ended; then it runs by itself, so that
+ * neither can block or cancel the other. A right that only restricts is in force at once, for what is proven, and waits for nothing.
  */
 async function startResolving(deps: OrchestrationDeps, request: RequestCore): Promise<boolean> {
   const vault = await deps.vault.unlock(request.id);
-  const given = vault.identifiers.filter((each) => each.foundBy === 'given');
-  const others = (await deps.vault.findOpenRequests(given)).filter((each) => each !== request.id);
-  const open = await openAmong(deps.database.read<RequestTables>(), others, [...endedStatuses, 'received', 'verifying']);
-  const earlier = open.find((each) => each.received_at < request.received_at || (each.received_at.getTime() === request.received_at.getTime() && each.id < request.id));
+  const isRestricting = restrictingRights.includes(request.request_right);
+  const earlier = isRestricting ? undefined : await earlierOf(deps, request, vault);
   return deps.database.transaction(async (tx) => {
     const trx = tablesOf<RequestTables>(tx);
     const current = await lockRequest(trx, request.id);
@@ -129,9 +128,29 @@ async function startResolving(deps: OrchestrationDeps, request: RequestCore): Pr
       if (current.due_at.getTime() - now <= dueSoonMs) await deps.notify(tx, { requestId: request.id, template: 'dpo_deadline', recipient: 'dpo', occasion: 'due_soon' });
       return false;
     }
+    if (isRestricting) await restrict(deps, tx, current, vault, now);
     await moveRequest(tx, deps, current, { to: 'resolving', at: now, change: { wake_at: new Date(now + openLookMs), attempt: 0 } });
     return true;
   });
+}
+
+/**
+ * The earlier open request that a request waits for: one of the same right that was given all that this one was, or one of another right that shares anything proven. A copy does not wait for an erasure that
+ * has not begun: the erasure waits for it (`claim-step.ts`).
+ */
+async function earlierOf(deps: OrchestrationDeps, request: RequestCore, vault: OpenVault): Promise<RequestCore | undefined> {
+  const same = await deps.vault.findOpenRequests(vault.identifiers.filter((each) => each.foundBy === 'given'));
+  const sharing = await deps.vault.findSharing(request.id);
+  const others = [...new Set([...same, ...sharing])].filter((each) => each !== request.id);
+  const open = await openAmong(deps.database.read<RequestTables>(), others, [...endedStatuses, 'received', 'verifying']);
+  const begun = await erasingAmong(deps.database.read<OrchestrationTables>(), open.map((each) => each.id));
+  const isEarlier = (each: RequestCore): boolean => each.received_at < request.received_at || (each.received_at.getTime() === request.received_at.getTime() && each.id < request.id);
+  const isWaitedFor = (each: RequestCore): boolean => {
+    if (each.request_right === request.request_right) return same.includes(each.id);
+    if (restrictingRights.includes(each.request_right)) return false;
+    return !copyRights.includes(request.request_right) || each.request_right !== 'erasure' || begun.has(each.id);
+  };
+  return open.find((each) => isEarlier(each) && isWaitedFor(each));
 }
 
 /** Resolves; what fails is tried again with backoff, or given to a person when only a person can help. Answers whether it is planned. */
@@ -252,7 +271,8 @@ async function hasItsPackage(deps: OrchestrationDeps, request: RequestCore): Pro
     // Nothing to give: then that is what the person is told.
     if (!tasks.some((task) => task.outcome === 'exported')) return true;
     const { state, at } = await deps.exports.stateOf(tx, request.id);
-    if (state === 'ready') return true;
+    // What an operator has revoked is not made again: the person is told that they get nothing.
+    if (state === 'ready' || state === 'revoked') return true;
     const asked = await trx.selectFrom('manual_task').select('settled_at').where('request_id', '=', request.id).where('task_id', 'is', null).where('opened_at', '>=', at).executeTakeFirst();
     const isGivenUp = state === 'failed' && (asked === undefined || asked.settled_at === null);
     if (!isGivenUp) await deps.exports.make(tx, request.id);

@@ -1,9 +1,10 @@
 import type { EarlierJob } from '../../connector-kit/index.ts';
 import type { ErrorCode } from '../../contract/errors.ts';
 import type { TaskId } from '../../contract/ids.ts';
+import { copyRights } from '../../contract/outcomes.ts';
 import { tablesOf, type Tx } from '../../platform/db/database.ts';
 import type { ConfiguredConnection } from '../connections/index.ts';
-import { executingStatuses, findRequest, type RequestCore, type RequestTables } from '../requests/index.ts';
+import { endedStatuses, executingStatuses, findRequest, openAmong, type RequestCore, type RequestTables } from '../requests/index.ts';
 import { aboutTask } from './about-task.ts';
 import { advanceSoon } from './advance-soon.ts';
 import type { OrchestrationDeps } from './deps.ts';
@@ -68,6 +69,10 @@ export async function claimStep(deps: OrchestrationDeps, taskId: TaskId): Promis
       await wake(deps, tx, task, waitingLookMs, false);
       return undefined;
     }
+    if (task.status === 'waiting' && isErasing(task) && (await copyGoesFirst(deps, tx, request))) {
+      await wake(deps, tx, task, searchLookMs, true);
+      return undefined;
+    }
     // One that a person tries again waits for nothing but the look-up of its own system, which it would take the ground from.
     if (task.status === 'running' && task.dispatched_at === null && (await isBeingSearched(trx, task))) {
       await wake(deps, tx, task, searchLookMs, true);
@@ -107,6 +112,16 @@ export async function claimStep(deps: OrchestrationDeps, taskId: TaskId): Promis
       connection,
     };
   });
+}
+
+const isErasing = ({ action }: Pick<TaskRow, 'action'>): boolean => action === 'erase' || action === 'anonymise';
+
+/** Whether the person has asked for a copy that is not made yet: what is erased before that can be given to nobody any more. */
+async function copyGoesFirst(deps: OrchestrationDeps, tx: Tx, request: RequestCore): Promise<boolean> {
+  const sharing = await deps.vault.findSharing(request.id, tx);
+  const open = await openAmong(tablesOf<RequestTables>(tx), sharing, [...endedStatuses, 'received', 'verifying']);
+  // One that waits for this very erasure came when it had begun already.
+  return open.some((each) => copyRights.includes(each.request_right) && each.duplicate_of !== request.id);
 }
 
 async function wake(deps: OrchestrationDeps, tx: Tx, task: TaskRow, delayMs: number, byJob: boolean): Promise<void> {

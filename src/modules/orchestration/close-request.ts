@@ -1,9 +1,9 @@
 import { formatId, type TaskId } from '../../contract/ids.ts';
-import { copyRights, restrictingRights } from '../../contract/outcomes.ts';
+import { copyRights, restrictingRights, type Outcome, type Verdict } from '../../contract/outcomes.ts';
 import { isoTime } from '../../platform/clock.ts';
 import { tablesOf, type Tx } from '../../platform/db/database.ts';
 import { isFailure } from '../../platform/failure.ts';
-import type { VaultIdentifier } from '../identity/index.ts';
+import type { OpenVault, VaultIdentifier } from '../identity/index.ts';
 import { lockRequest, moveRequest, outsideId, readCertificate, requestAdvance, updateRequest, wakeDuplicates, wakeRequest, type RequestCore, type RequestTables } from '../requests/index.ts';
 import type { OrchestrationDeps } from './deps.ts';
 import { requestVerdict } from './domain/request-verdict.ts';
@@ -11,9 +11,8 @@ import { taskRun } from './jobs.ts';
 import { settleRequestTasks } from './manual-tasks.ts';
 import { aboutTask } from './about-task.ts';
 import { advanceSoon } from './advance-soon.ts';
-import { provenOf } from './resolve-request.ts';
 import { makeStatement } from './statement.ts';
-import { lockTask, noVendorJob, tasksOf, updateTask } from './task-store.ts';
+import { lockTask, noVendorJob, tasksOf, updateTask, type TaskRow } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 
 /** How soon to look again for the checkpoint that a certificate waits for, and for notices on their way; twice as long each time. */
@@ -38,7 +37,7 @@ export async function closeRequest(deps: OrchestrationDeps, request: RequestCore
       return { outcome: task.outcome, confirmation: task.confirmation, residue: task.residue };
     });
     const { request_right: right } = current;
-    const verdict = restrictingRights.includes(right) ? 'fulfilled' : requestVerdict(settled);
+    const verdict = await verdictOf(deps, tx, current, vault, settled);
     const now = deps.clock.now();
     await moveRequest(tx, deps, current, {
       to: 'closed',
@@ -47,16 +46,43 @@ export async function closeRequest(deps: OrchestrationDeps, request: RequestCore
       entry: { verdict, counts: { tasks: tasks.length } },
       change: { verdict, closed_at: new Date(now), wake_at: new Date(now), attempt: 0 },
     });
-    if (right === 'erasure') await suppress(deps, tx, current, vault.identifiers, now);
-    if (restrictingRights.includes(right)) await restrict(deps, tx, current, provenOf(vault), now);
+    if (right === 'erasure') await suppress(deps, tx, current, erasedOf(vault, tasks), now);
+    if (restrictingRights.includes(right)) await restrict(deps, tx, current, vault, now);
     await deps.certificates.request(tx, request.id, makeStatement(current, tasks, verdict, new Date(now), { policy: deps.policy, connections: deps.connections.all }));
     await advanceSoon(deps, tx, request.id);
   });
   deps.boundary('request.closed');
 }
 
-/** Enters what is proven to be the person's into the register: what may be somebody else's must not keep that other one from anything. */
-async function restrict(deps: OrchestrationDeps, tx: Tx, request: RequestCore, identifiers: readonly VaultIdentifier[], now: number): Promise<void> {
+/** Outcomes by which somebody decided, or a system showed, that an identifier was the person's. */
+const ofThePerson: readonly Outcome[] = ['erased', 'anonymised', 'already_absent', 'retained', 'done_manually'];
+
+/** Who was erased: what is proven to be the person's, and what was erased as theirs. What a person left out may be somebody else's. */
+function erasedOf(vault: OpenVault, tasks: readonly TaskRow[]): readonly VaultIdentifier[] {
+  const erased = new Set(tasks.flatMap((task) => (task.outcome !== null && ofThePerson.includes(task.outcome) ? [task.identifier_id] : [])));
+  return vault.identifiers.filter((each) => each.confidence >= 1 || erased.has(each.id));
+}
+
+/** Whom a right holds for: what is proven, or was given by somebody whom an operator knows; what may be somebody else's must not keep that other one from anything. */
+const restrictedOf = (request: RequestCore, vault: OpenVault): readonly VaultIdentifier[] =>
+  vault.identifiers.filter((each) => each.confidence >= 1 || (request.verified_by === 'operator' && each.foundBy === 'given'));
+
+async function verdictOf(deps: OrchestrationDeps, tx: Tx, request: RequestCore, vault: OpenVault, settled: Parameters<typeof requestVerdict>[0]): Promise<Verdict> {
+  const { request_right: right } = request;
+  if (restrictingRights.includes(right)) {
+    // Nobody to hold it for, or a system that was not looked into: then it does not hold as far as it should.
+    const isWhole = restrictedOf(request, vault).length > 0 && settled.every((task) => task.outcome === 'located');
+    return isWhole ? 'fulfilled' : 'partially_fulfilled';
+  }
+  const verdict = requestVerdict(settled);
+  const isRevoked = copyRights.includes(right) && (await deps.exports.stateOf(tx, request.id)).state === 'revoked';
+  return isRevoked ? 'partially_fulfilled' : verdict;
+}
+
+/** Enters whom the right holds for into the register. Idempotent: as soon as the person is verified, and again when resolution has found more. */
+export async function restrict(deps: OrchestrationDeps, tx: Tx, request: RequestCore, vault: OpenVault, now: number): Promise<void> {
+  const identifiers = restrictedOf(request, vault);
+  if (identifiers.length === 0) return;
   await deps.restrictions.enter(tx, request.request_right, identifiers);
   await deps.record(tx, {
     type: 'restriction.entered',
@@ -199,7 +225,8 @@ async function shred(deps: OrchestrationDeps, request: RequestCore): Promise<voi
   let rowIds: readonly string[] = [];
   try {
     const vault = await deps.vault.unlock(request.id);
-    rowIds = request.status === 'closed' && request.request_right === 'erasure' ? (await deps.lookupMapping(vault.identifiers)).rowIds : [];
+    const tasks = await tasksOf(deps.database.read<OrchestrationTables>(), request.id);
+    rowIds = request.status === 'closed' && request.request_right === 'erasure' ? (await deps.lookupMapping(erasedOf(vault, tasks))).rowIds : [];
   } catch (error) {
     // Destroyed already by a run that died before it said so.
     if (!isFailure(error) || error.code !== 'KEY_DESTROYED') throw error;

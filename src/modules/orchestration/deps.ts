@@ -22,14 +22,14 @@ export interface Notice {
 
 /** Where what systems give of a person is kept, sealed, and made into the package that the person gets. */
 export interface PackageMaking {
-  /** Keeps a page; one that comes again takes the place of the first. */
-  readonly addPage: (vault: OpenVault, page: { readonly requestId: RequestId; readonly taskId: TaskId; readonly connection: string; readonly ordinal: number; readonly records: readonly ExportedRecord[] }) => Promise<void>;
-  /** Drops a task's pages from this one on. */
-  readonly dropPages: (taskId: TaskId, from: number) => Promise<void>;
+  /** Keeps a page; one that comes again takes the place of the first. Answers false, and keeps nothing, where a worker of a higher epoch has the task. */
+  readonly addPage: (vault: OpenVault, page: { readonly requestId: RequestId; readonly taskId: TaskId; readonly connection: string; readonly ordinal: number; readonly epoch: number; readonly records: readonly ExportedRecord[] }) => Promise<boolean>;
+  /** Drops a task's pages from this one on; answers false, and drops none, where a worker of a higher epoch has the task. */
+  readonly dropPages: (pages: { readonly requestId: RequestId; readonly taskId: TaskId; readonly epoch: number; readonly from: number }) => Promise<boolean>;
   /** Has the package made in the background, unless it is being made or is there; `requestAdvance` is sent when it is whole, or could not be made. */
   readonly make: (tx: Tx, requestId: RequestId) => Promise<void>;
   /** Where that stands, and since when. */
-  readonly stateOf: (tx: Tx, requestId: RequestId) => Promise<{ readonly state: 'none' | 'making' | 'ready' | 'failed'; readonly at: Date }>;
+  readonly stateOf: (tx: Tx, requestId: RequestId) => Promise<{ readonly state: 'none' | 'making' | 'ready' | 'failed' | 'revoked'; readonly at: Date }>;
   /** Ends a request's package, and has it and its pages deleted. */
   readonly discard: (tx: Tx, requestId: RequestId) => Promise<void>;
   /** Until when a request's package can be fetched, milliseconds since the epoch; undefined where there is none. */

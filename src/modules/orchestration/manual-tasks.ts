@@ -81,7 +81,10 @@ export async function settleRequestTasks(deps: Pick<OrchestrationDeps, 'clock'>,
     .set({ settled_at: new Date(deps.clock.now()), settled_how: how, remind_at: null })
     .where('request_id', '=', requestId)
     .where('settled_at', 'is', null);
-  await (how === 'ended' ? open : open.where('task_id', 'is', null)).execute();
+  // What became of a package is not answered by a plan that was approved, nor by the end of the request while the storage still has it.
+  const kept: readonly ErrorCode[] = how === 'ended' ? ['EXPORT_NOT_DELETED'] : ['EXPORT_FAILED', 'EXPORT_NOT_DELETED', 'EXPORT_NOT_DELIVERED'];
+  const answered = open.where('reason_code', 'not in', kept);
+  await (how === 'ended' ? answered : answered.where('task_id', 'is', null)).execute();
 }
 
 /** Reminds the data protection officer of what has waited for another day; answers how many were reminded of. */
@@ -158,9 +161,9 @@ export async function settleManualTask(deps: OrchestrationDeps, id: ManualTaskId
   });
 }
 
-/** Sends every task of a request that waits for a person back to work; answers how many there were. */
+/** Sends every task of a request that waits for a person back to work, but for those of which it is in doubt whose they are: each of them is decided by itself. Answers how many there were. */
 export async function retryRequest(deps: OrchestrationDeps, requestId: RequestId, operator: string): Promise<number> {
-  const open = (await listManualTasks(deps.database, { requestId, openOnly: true, limit: 1000 })).filter((each) => each.reason_code !== 'APPROVAL_NEEDED');
+  const open = (await listManualTasks(deps.database, { requestId, openOnly: true, limit: 1000 })).filter((each) => each.reason_code !== 'APPROVAL_NEEDED' && each.reason_code !== 'SUBJECT_AMBIGUOUS');
   for (const each of open) await settleManualTask(deps, each.id, operator, { how: 'retry' });
   return open.length;
 }

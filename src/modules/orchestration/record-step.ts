@@ -15,6 +15,7 @@ import { retryWaitMs } from './domain/retry-wait.ts';
 import { taskRun } from './jobs.ts';
 import { escalateTask } from './manual-tasks.ts';
 import { addPlannedTasks } from './plan-request.ts';
+import { provenOf } from './resolve-request.ts';
 import { cursorContextOf } from './step-context.ts';
 import { finishAttempt, lockTask, markSeen, nextQueued, tasksOf, updateTask, type TaskRow } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
@@ -208,7 +209,8 @@ async function applyReadBack(deps: OrchestrationDeps, tx: Tx, task: TaskRow, see
 async function addLate(deps: OrchestrationDeps, tx: Tx, task: TaskRow, vault: OpenVault, found: readonly Identifier[]): Promise<void> {
   const unknown = found.filter((each) => !isKnown(vault, each));
   if (unknown.length === 0) return;
-  const isSure = (each: Identifier): boolean => !contactKinds.includes(each.kind) && unknown.filter((other) => other.kind === each.kind).length === 1;
+  // A read-back searches by everything, and does not say by what it found: where anything is in doubt, it may be somebody else's.
+  const isSure = (each: Identifier): boolean => provenOf(vault).length === vault.identifiers.length && !contactKinds.includes(each.kind) && unknown.filter((other) => other.kind === each.kind).length === 1;
   const late = unknown.map((each): NewIdentifier => ({
     kind: each.kind,
     value: each.value,

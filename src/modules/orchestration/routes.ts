@@ -81,7 +81,7 @@ export function registerOrchestrationRoutes(app: HttpServer, deps: Orchestration
   );
   app.post(
     '/v1/privacy-requests/:id/retry',
-    { schema: { summary: 'Send every task that waits for a person back to work', tags: ['requests'], security, params: requestParams, body: z.strictObject({}).nullish(), response: { 200: z.object({ retried: z.int() }) } } },
+    { schema: { summary: 'Send every task that waits for a person back to work, but those of which it is in doubt whose they are', tags: ['requests'], security, params: requestParams, body: z.strictObject({}).nullish(), response: { 200: z.object({ retried: z.int() }) } } },
     async (request) => {
       const operator = authenticate(request);
       const row = await find(request.params.id);

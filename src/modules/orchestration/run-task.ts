@@ -93,7 +93,7 @@ async function act(deps: OrchestrationDeps, claimed: ClaimedStep, vault: OpenVau
       case 'export':
         return exportPerson(deps, claimed, vault, exportContext(context));
       case 'rectify':
-        if (connection.connection.rectify === undefined) throw new Error('A plan has a correction for a connector that has none');
+        if (connection.connection.rectify === undefined) throw new Failure('UNSUPPORTED', 'The system cannot correct what it holds: it has to be done by hand, or left out');
         return connection.connection.rectify(await rectifyContext(context, vault));
       case 'locate':
         throw new Error('A look-up is no act');

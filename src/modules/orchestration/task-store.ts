@@ -23,6 +23,13 @@ export async function insertTasks(trx: Transaction<OrchestrationTables>, tasks: 
   return rows.map((row) => row.id);
 }
 
+/** Which of these requests have begun to erase something. */
+export async function erasingAmong(db: Kysely<OrchestrationTables>, requests: readonly RequestId[]): Promise<ReadonlySet<RequestId>> {
+  if (requests.length === 0) return new Set();
+  const rows = await db.selectFrom('task').select('request_id').distinct().where('request_id', 'in', requests).where('action', 'in', ['erase', 'anonymise']).where('dispatched_at', 'is not', null).execute();
+  return new Set(rows.map((row) => row.request_id));
+}
+
 /** Takes back what a plan said of systems that could not be asked, now that they can. */
 export async function removeNotApplicable(trx: Transaction<OrchestrationTables>, requestId: RequestId, connections: readonly string[]): Promise<void> {
   if (connections.length === 0) return;

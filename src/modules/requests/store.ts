@@ -72,7 +72,7 @@ export async function wakeUnderWay(db: Kysely<RequestTables>, now: Date): Promis
 /** Which of these requests are open, oldest first. */
 export async function openAmong(db: Kysely<RequestTables>, ids: readonly RequestId[], ended: readonly RequestStatus[]): Promise<readonly RequestCore[]> {
   if (ids.length === 0) return [];
-  return db.selectFrom('privacy_request').select(columns).where('id', 'in', ids).where('status', 'not in', ended).where('duplicate_of', 'is', null).orderBy('received_at').execute();
+  return db.selectFrom('privacy_request').select(columns).where('id', 'in', ids).where('status', 'not in', ended).orderBy('received_at').orderBy('id').execute();
 }
 
 /** Has the requests that wait for the end of this one looked at; answers their ids. */

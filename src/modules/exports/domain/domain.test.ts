@@ -4,6 +4,29 @@ import { attachmentPath, readAttachment } from './attachment.ts';
 import { createCsvColumns, csvCell, csvColumnsMax } from './csv.ts';
 import { escapeHtml } from './html.ts';
 import { createRedaction } from './redact.ts';
+import { createRepetitions } from './repetitions.ts';
+
+describe('repetitions', () => {
+  const place = (task: number, index: number, connection = 'shop') => ({ connection, task, ordinal: 0, index });
+
+  it('are what another task of the same system gave before, and nothing else', () => {
+    const repetitions = createRepetitions(new Set(['shop', 'desk']));
+    expect([repetitions.note(place(1, 0), 'a'), repetitions.note(place(1, 1), 'a'), repetitions.note(place(3, 0, 'desk'), 'a'), repetitions.note(place(2, 9), 'a'), repetitions.note(place(2, 10), 'b')]).toEqual(['new', 'new', 'new', 'repeated', 'new']);
+    repetitions.end();
+    expect([place(1, 0), place(1, 1), place(3, 0, 'desk'), place(2, 9), place(2, 10), place(2, 1)].map(repetitions.has)).toEqual([false, false, false, true, false, false]);
+    expect([createRepetitions(new Set()).note(place(1, 0), 'a'), createRepetitions(new Set()).note(place(2, 0), 'a')]).toEqual(['new', 'new']);
+  });
+
+  it('are all found among as many records as are remembered, and beyond these all are kept and said to be unknown', () => {
+    const repetitions = createRepetitions(new Set(['shop']), 5000);
+    const noted = new Map<string, number>();
+    const count = (word: string): void => void noted.set(word, (noted.get(word) ?? 0) + 1);
+    for (let index = 0; index < 5000; index += 1) count(repetitions.note(place(1, index), `record ${index}`));
+    for (let index = 0; index < 6000; index += 1) count(repetitions.note(place(2, index), `record ${index}`));
+    expect([...noted]).toEqual([['new', 5000], ['repeated', 5000], ['unknown', 1000]]);
+    expect([repetitions.has(place(2, 4999)), repetitions.has(place(2, 5000)), repetitions.has(place(1, 4999))]).toEqual([true, false, false]);
+  });
+});
 
 describe('a redaction', () => {
   it('replaces what its paths lead to, in lists and in objects, and counts it', () => {

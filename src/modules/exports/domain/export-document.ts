@@ -59,6 +59,8 @@ function categoryOf(category: SurveyedCategory): ExportCategory {
   return {
     name: category.name,
     records: category.records,
+    repetitions: category.repetitions,
+    ...(category.mayRepeat ? { may_repeat: true as const } : {}),
     sources: [...category.sources.values()].map((source) => ({ ...source })),
     files: category.inline === undefined ? [jsonl, csv] : [],
     attachments: category.attachments,

@@ -35,9 +35,14 @@ function sourceRow(source: ExportSource): string {
 
 const sourceColumns = ['Source', 'Records', 'Purpose', 'Legal basis', 'How long it is kept', 'Recipients', 'Transfers to third countries', 'Provided by'];
 
+function repetitionsOf({ repetitions, may_repeat: mayRepeat }: ExportCategory): string {
+  const dropped = repetitions === 0 ? '' : ` ${repetitions} more were the same again, found by another of your identifiers.`;
+  return mayRepeat === undefined ? dropped : `${dropped} There are too many to tell for each whether it is here twice.`;
+}
+
 /** Gives a category's part of the page, piece by piece. */
 function* categoryParts(category: ExportCategory): Generator<string> {
-  yield `<h3 id="category-${escapeHtml(category.name)}">${escapeHtml(words(category.name))}</h3>\n<p>${category.records} records.</p>\n<div class="scroll"><table><caption>Where it comes from and what it is for</caption>\n`;
+  yield `<h3 id="category-${escapeHtml(category.name)}">${escapeHtml(words(category.name))}</h3>\n<p>${category.records} records.${repetitionsOf(category)}</p>\n<div class="scroll"><table><caption>Where it comes from and what it is for</caption>\n`;
   yield `<thead><tr>${sourceColumns.map((column) => `<th scope="col">${column}</th>`).join('')}</tr></thead>\n<tbody>\n`;
   for (const source of category.sources) yield sourceRow(source);
   yield '</tbody></table></div>\n';

@@ -2,6 +2,8 @@ import type { ExportSource, LeftOutReason } from '../../../contract/export-packa
 import { createCsvColumns, type CsvColumns } from './csv.ts';
 import { attachmentPath, readAttachment, withoutContent, type RecordPlace } from './attachment.ts';
 import type { Disclosure } from './disclosure.ts';
+import { notIncluded } from './not-included.ts';
+import type { Repetitions } from './repetitions.ts';
 
 /** A category with more records than this has files of its own. */
 export const inlineRecordsMax = 100;
@@ -21,6 +23,9 @@ export interface PackagedRecord {
 export interface SurveyedCategory {
   readonly name: string;
   records: number;
+  repetitions: number;
+  /** Whether there were too many records to find every repetition. */
+  mayRepeat: boolean;
   attachments: number;
   readonly columns: CsvColumns;
   /** By system and type. */
@@ -44,8 +49,8 @@ export interface LeftOut {
 export interface Survey {
   readonly categories: Map<string, SurveyedCategory>;
   readonly leftOut: Map<string, LeftOut>;
-  /** Adds one record. The record is changed by its redaction. */
-  readonly add: (place: RecordPlace, type: string, data: unknown, disclosure: Disclosure) => void;
+  /** Adds one record, or counts it where it is a repetition or is left out. The record is changed by its redaction. */
+  readonly add: (place: RecordPlace, record: { readonly type: string; readonly data: unknown }, disclosure: Disclosure, noted: ReturnType<Repetitions['note']>) => void;
 }
 
 /** Gives a record as it goes into the package: redacted, and with its file's place instead of the file. Changes `data`. */
@@ -57,7 +62,7 @@ export function packaged(place: RecordPlace, type: string, data: unknown, disclo
 }
 
 function newCategory(name: string): SurveyedCategory {
-  return { name, records: 0, attachments: 0, columns: createCsvColumns(), sources: new Map(), inline: [], inlineCharacters: 0 };
+  return { name, records: 0, repetitions: 0, mayRepeat: false, attachments: 0, columns: createCsvColumns(), sources: new Map(), inline: [], inlineCharacters: 0 };
 }
 
 function newSource(place: RecordPlace, type: string, title: string, { hold }: Disclosure): ExportSource {
@@ -91,16 +96,24 @@ export function createSurvey(titleOf: (connection: string) => string): Survey {
   return {
     categories,
     leftOut,
-    add: (place, type, data, disclosure) => {
+    add: (place, { type, data }, disclosure, noted) => {
       const key = `${place.connection}\n${type}`;
-      if (disclosure.leftOut !== undefined) {
-        const left = leftOut.get(key) ?? { category: disclosure.category, system: place.connection, type, records: 0, ...disclosure.leftOut };
+      const why = notIncluded(type, data) ?? disclosure.leftOut;
+      if (why !== undefined) {
+        if (noted === 'repeated') return;
+        const leftKey = `${key}\n${why.reason}`;
+        const left = leftOut.get(leftKey) ?? { category: disclosure.category, system: place.connection, type, records: 0, ...why };
         left.records += 1;
-        leftOut.set(key, left);
+        leftOut.set(leftKey, left);
         return;
       }
       const category = categories.get(disclosure.category) ?? newCategory(disclosure.category);
       categories.set(disclosure.category, category);
+      if (noted === 'repeated') {
+        category.repetitions += 1;
+        return;
+      }
+      if (noted === 'unknown') category.mayRepeat = true;
       const source = category.sources.get(key) ?? newSource(place, type, titleOf(place.connection), disclosure);
       category.sources.set(key, source);
       const { record, redactions, isAttachment } = packaged(place, type, data, disclosure);

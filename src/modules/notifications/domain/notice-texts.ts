@@ -18,6 +18,7 @@ export const noticePlaceholders = {
   extended: { needed: ['reference', 'due', 'reason'], more: ['controller', 'contact', 'right', 'received', 'law'] },
   refused: { needed: ['reference', 'reason', 'remedy'], more: ['controller', 'contact', 'right', 'received', 'law'] },
   ready: { needed: ['reference', 'link', 'expires'], more: ['controller', 'contact', 'right'] },
+  ready_sms: { needed: ['reference', 'link', 'expires'], more: ['controller', 'contact', 'right'] },
   closed: { needed: ['reference', 'verdict', 'systems', 'proof'], more: ['controller', 'contact', 'right', 'closed'] },
   closed_sms: { needed: ['reference', 'verdict'], more: ['controller', 'contact', 'right'] },
   appeal_decided: { needed: ['reference', 'decision'], more: ['controller', 'contact', 'right', 'received', 'law'] },

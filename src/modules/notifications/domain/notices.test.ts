@@ -7,7 +7,7 @@ import type { ClosureFacts, MessageText, RequestFacts } from '../notification.ts
 import { isMaskedAddress } from './masked-address.ts';
 import { createNoticeCatalogue, shippedTexts } from './notice-catalogue.ts';
 import { noticePlaceholders, type NoticeName } from './notice-texts.ts';
-import { closedMessage, closedText, codeMessage, codeText, erasureMessage, readyMessage, requestMessage, type RequestNotice, type Writing } from './person-notices.ts';
+import { closedMessage, closedText, codeMessage, codeText, erasureMessage, readyMessage, readyText, requestMessage, type RequestNotice, type Writing } from './person-notices.ts';
 
 const configOf = (notices: object = {}) => documentSchema.parse({ version: 1, controller: { name: 'Shop', contact: 'privacy@shop.example' }, notices }).notices;
 const sender = { name: 'Shop', contact: 'privacy@shop.example' };
@@ -49,6 +49,7 @@ function everyMessage(writing: Writing): Record<string, MessageText> {
     export_code: codeMessage(writing, 'export_code', code),
     code_sms: { subject: 'sms', text: codeText(writing, code) },
     ready: readyMessage(writing, fetched),
+    ready_sms: { subject: 'sms', text: readyText(writing, fetched) },
     closed: closedMessage(writing, closure, disclosure),
     closed_sms: { subject: 'sms', text: closedText(writing, closure) },
     dpo_erasure: erasureMessage(writing, closure, 'req_00000000000000000000000000'),

@@ -80,6 +80,12 @@ export function readyMessage(writing: Writing, facts: ExportFacts & { readonly r
   return render(writing, 'ready', values, { link: [{ kind: 'link', url: facts.url }] });
 }
 
+/** The same for a telephone. */
+export function readyText(writing: Writing, facts: ExportFacts & { readonly reference: string; readonly right: Right }): string {
+  const values = { ...common(writing), reference: facts.reference, right: rightWord(writing, facts.right), link: facts.url, expires: dayWord(writing, facts.expiresAt, 'UTC') };
+  return fill(writing.texts.templates.ready_sms.text, values);
+}
+
 /** The text that a request is closed, for who has no proven e-mail address: that it is, and where to ask for the rest. */
 export function closedText(writing: Writing, facts: ClosureFacts): string {
   const values = { ...common(writing), reference: facts.reference, verdict: verdictWord(writing, facts.verdict, facts.right), right: rightWord(writing, facts.right) };

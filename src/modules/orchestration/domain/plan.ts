@@ -55,7 +55,7 @@ export interface PlannedTask {
  * restrict processing have no tasks.
  */
 export function planTasks(right: Right, connections: readonly PlannedConnection[], identifiers: readonly PlannedIdentifier[], dueAt: number, searches: readonly Search[] = []): readonly PlannedTask[] {
-  if (restrictingRights.includes(right)) return [];
+  if (restrictingRights.includes(right)) return connections.flatMap((connection) => searchOf(connection, identifiers, dueAt, searches));
   if (right === 'erasure') return planErasure(connections, identifiers, dueAt, searches);
   return connections.flatMap((connection) => planOther(copyRights.includes(right) ? 'export' : 'rectify', connection, identifiers, dueAt, searches));
 }

@@ -6,5 +6,5 @@ import { requestIdParameter } from '../../../request-id.ts';
 export const command = buildCommand({
   loader: async () => (await import('./run.ts')).run,
   parameters: { flags: { json: jsonFlag }, positional: requestIdParameter },
-  docs: describe('Send every task that waits for a person back to work', 'quittance request retry req_01h8xkq2v3n4p5r6s7t8v9w0x1'),
+  docs: describe('Send every task that waits for a person back to work, but those in doubt about whose they are', 'quittance request retry req_01h8xkq2v3n4p5r6s7t8v9w0x1'),
 });

@@ -32,6 +32,7 @@ export const german: NoticeTexts = {
       subject: '{controller}: Ihre Daten liegen bereit, Datenschutzantrag {reference}',
       text: 'Die Kopie Ihrer Daten liegt bereit. Sie können sie bis zum {expires} abholen:\n\n{link}\n\nVorher fragen wir Sie nach einem neuen Code. Geben Sie den Link nicht weiter.\n\nAktenzeichen: {reference}\nFragen: {contact}',
     },
+    ready_sms: { subject: '', text: '{controller}: Die Kopie Ihrer Daten zum Datenschutzantrag {reference} liegt bis zum {expires} bereit. Dort fragen wir nach einem Code; geben Sie den Link nicht weiter.\n\n{link}' },
     closed: {
       subject: '{controller}: Der Datenschutzantrag {reference} ist abgeschlossen',
       text: '{verdict}\n\n{systems}\n\n{proof}\n\nAktenzeichen: {reference}\nAbgeschlossen: {closed}\nFragen: {contact}',

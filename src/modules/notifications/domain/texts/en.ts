@@ -32,6 +32,7 @@ export const english: NoticeTexts = {
       subject: '{controller}: your data is ready, privacy request {reference}',
       text: 'The copy of your data is ready. You can fetch it until {expires}:\n\n{link}\n\nYou are asked for a new code before it is given to you. Do not pass the link on.\n\nReference: {reference}\nQuestions: {contact}',
     },
+    ready_sms: { subject: '', text: '{controller}: the copy of your data for privacy request {reference} can be fetched until {expires}. You are asked for a code there; do not pass the link on.\n\n{link}' },
     closed: {
       subject: '{controller}: privacy request {reference} is closed',
       text: '{verdict}\n\n{systems}\n\n{proof}\n\nReference: {reference}\nClosed: {closed}\nQuestions: {contact}',

@@ -32,6 +32,7 @@ export const spanish: NoticeTexts = {
       subject: '{controller}: sus datos están listos, solicitud {reference}',
       text: 'La copia de sus datos está lista. Puede descargarla hasta el {expires}:\n\n{link}\n\nAntes se le pedirá un código nuevo. No comparta el enlace.\n\nReferencia: {reference}\nPreguntas: {contact}',
     },
+    ready_sms: { subject: '', text: '{controller}: la copia de sus datos, solicitud {reference}, puede descargarse hasta el {expires}. Allí se le pedirá un código; no comparta el enlace.\n\n{link}' },
     closed: {
       subject: '{controller}: la solicitud {reference} está cerrada',
       text: '{verdict}\n\n{systems}\n\n{proof}\n\nReferencia: {reference}\nCerrada: {closed}\nPreguntas: {contact}',

@@ -32,6 +32,7 @@ export const french: NoticeTexts = {
       subject: '{controller} : vos données sont prêtes, demande {reference}',
       text: 'La copie de vos données est prête. Vous pouvez la retirer jusqu’au {expires} :\n\n{link}\n\nUn nouveau code vous sera demandé auparavant. Ne transmettez ce lien à personne.\n\nRéférence : {reference}\nQuestions : {contact}',
     },
+    ready_sms: { subject: '', text: '{controller} : la copie de vos données, demande {reference}, peut être retirée jusqu’au {expires}. Un code y sera demandé ; ne transmettez ce lien à personne.\n\n{link}' },
     closed: {
       subject: '{controller} : la demande {reference} est close',
       text: '{verdict}\n\n{systems}\n\n{proof}\n\nRéférence : {reference}\nClose le : {closed}\nQuestions : {contact}',
