@@ -35,7 +35,7 @@ const categorySchema = z.strictObject({
 });
 
 /** Why records are not in a package. */
-export const leftOutReasonSchema = z.enum(['not_disclosed', 'not_provided_by_subject', 'basis_not_consent_or_contract', 'not_declared', 'too_large', 'archived']);
+export const leftOutReasonSchema = z.enum(['not_disclosed', 'not_provided_by_subject', 'basis_not_consent_or_contract', 'not_declared', 'too_large', 'archived', 'elsewhere']);
 
 /** The file `export.json` of a package: what was found, and what the law asks to be told of it. */
 export const exportDocumentSchema = z.strictObject({

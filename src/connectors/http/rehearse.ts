@@ -37,9 +37,9 @@ interface Stage {
  * somebody who does not exist is found, what was asked by is ignored, and an erasure could be everybody's. Goes on after any other violation.
  */
 export async function rehearse(context: ConnectorContext, system: System): Promise<readonly Rehearsal[]> {
-  const [step] = system.declaration.erase;
-  if (step === undefined) throw new Failure('INTERNAL', 'A declaration without a step');
-  const stage = stageOf(context, system, step);
+  const { erase } = system.declaration;
+  const [stage, ...others] = erase.map((step) => stageOf(context, system, step));
+  if (stage === undefined) throw new Failure('INTERNAL', 'A declaration without a step');
   const rows: Rehearsal[] = [];
   const row = async (check: string, look: () => Promise<Seen>): Promise<void> => {
     const seen = await look().catch((error: unknown) => {
@@ -51,15 +51,19 @@ export async function rehearse(context: ConnectorContext, system: System): Promi
   await row('unknown_person_is_not_found', async () => unknownIsNotFound(stage));
   const isSafe = rows.every(({ result }) => result !== 'violated');
   const erasingRow = async (check: string, look: () => Promise<Seen>): Promise<void> => row(check, isSafe ? look : async () => open('not tried: its look-up does not find nobody, so an erasure could reach everybody'));
-  await erasingRow('strangers_are_refused', async () => strangersAreRefused(stage));
-  let outcome: StepOutcome | undefined;
-  await erasingRow('same_key_same_job', async () => {
-    const [first, second] = [await run(stage), await run(stage)];
-    outcome = first;
-    return sameKeySameJob(stage, first, second);
-  });
-  await erasingRow('unknown_person_is_not_erased', async () => unknownIsNotErased(stage, outcome));
-  await row('unknown_job_is_not_finished', async () => unknownJob(stage));
+  // Each call that erases is put to the test: the second of a contract can be the one that lets strangers in.
+  for (const [index, each] of [stage, ...others].entries()) {
+    const inStep = (seen: Seen): Seen => (others.length === 0 ? seen : { ...seen, detail: `step ${index + 1}: ${seen.detail}` });
+    await erasingRow('strangers_are_refused', async () => inStep(await strangersAreRefused(each)));
+    let outcome: StepOutcome | undefined;
+    await erasingRow('same_key_same_job', async () => {
+      const [first, second] = [await run(each), await run(each)];
+      outcome = first;
+      return inStep(sameKeySameJob(each, first, second));
+    });
+    await erasingRow('unknown_person_is_not_erased', async () => inStep(await unknownIsNotErased(each, outcome)));
+    await row('unknown_job_is_not_finished', async () => inStep(await unknownJob(each)));
+  }
   await row('read_back', async () => readBack(stage));
   await row('callback', async () => open(system.declaration.callback === undefined ? 'none is declared: jobs are polled' : 'it cannot be provoked from here; it must be signed, and is only a wake-up'));
   return rows;
