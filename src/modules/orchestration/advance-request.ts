@@ -147,8 +147,9 @@ async function earlierOf(deps: OrchestrationDeps, request: RequestCore, vault: O
   const isEarlier = (each: RequestCore): boolean => each.received_at < request.received_at || (each.received_at.getTime() === request.received_at.getTime() && each.id < request.id);
   const isWaitedFor = (each: RequestCore): boolean => {
     if (each.request_right === request.request_right) return same.includes(each.id);
-    if (restrictingRights.includes(each.request_right)) return false;
-    return !copyRights.includes(request.request_right) || each.request_right !== 'erasure' || begun.has(each.id);
+    // A copy waits for nothing else than an erasure that has begun, and that one for no copy: so nobody waits in a circle.
+    if (copyRights.includes(request.request_right)) return begun.has(each.id);
+    return !restrictingRights.includes(each.request_right);
   };
   return open.find((each) => isEarlier(each) && isWaitedFor(each));
 }

@@ -11,7 +11,7 @@ import type { OrchestrationDeps } from './deps.ts';
 import { taskRun } from './jobs.ts';
 import { escalateTask } from './manual-tasks.ts';
 import { waitingLookMs } from './plan-request.ts';
-import { earlierThan, isBeingSearched, lockTask, mayBegin, startAttempt, updateTask, type TaskRow } from './task-store.ts';
+import { earlierThan, erasingAmong, isBeingSearched, lockTask, mayBegin, startAttempt, updateTask, type TaskRow } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 
 /** How long a task is held without a sign of life. Renewed at a third of it. */
@@ -120,8 +120,9 @@ const isErasing = ({ action }: Pick<TaskRow, 'action'>): boolean => action === '
 async function copyGoesFirst(deps: OrchestrationDeps, tx: Tx, request: RequestCore): Promise<boolean> {
   const sharing = await deps.vault.findSharing(request.id, tx);
   const open = await openAmong(tablesOf<RequestTables>(tx), sharing, [...endedStatuses, 'received', 'verifying']);
-  // One that waits for this very erasure came when it had begun already.
-  return open.some((each) => copyRights.includes(each.request_right) && each.duplicate_of !== request.id);
+  if (!open.some((each) => copyRights.includes(each.request_right))) return false;
+  // Once something is erased, copies wait for the erasure.
+  return !(await erasingAmong(tablesOf<OrchestrationTables>(tx), [request.id])).has(request.id);
 }
 
 async function wake(deps: OrchestrationDeps, tx: Tx, task: TaskRow, delayMs: number, byJob: boolean): Promise<void> {

@@ -163,7 +163,7 @@ export async function settleManualTask(deps: OrchestrationDeps, id: ManualTaskId
 
 /** Sends every task of a request that waits for a person back to work, but for those of which it is in doubt whose they are: each of them is decided by itself. Answers how many there were. */
 export async function retryRequest(deps: OrchestrationDeps, requestId: RequestId, operator: string): Promise<number> {
-  const open = (await listManualTasks(deps.database, { requestId, openOnly: true, limit: 1000 })).filter((each) => each.reason_code !== 'APPROVAL_NEEDED' && each.reason_code !== 'SUBJECT_AMBIGUOUS');
+  const open = (await listManualTasks(deps.database, { requestId, openOnly: true, limit: 1000 })).filter((each) => each.reason_code !== 'APPROVAL_NEEDED' && (each.task_id === null || each.reason_code !== 'SUBJECT_AMBIGUOUS'));
   for (const each of open) await settleManualTask(deps, each.id, operator, { how: 'retry' });
   return open.length;
 }
