@@ -9,7 +9,7 @@ import type { DescribedIdentifier } from '../identity/index.ts';
 import type { OrchestrationDeps } from './deps.ts';
 import { escalateTask } from './manual-tasks.ts';
 import { planTasks, type PlannedTask, type Search } from './domain/plan.ts';
-import { insertTasks, removeNotApplicable, tasksOf } from './task-store.ts';
+import { insertTasks, removeNotApplicable, removeWaiting, tasksOf, type TaskRow } from './task-store.ts';
 import type { OrchestrationTables } from './tables.ts';
 
 /** When a task that waits is looked at even if nobody woke it: the look at its request does, as soon as its turn has come. */
@@ -36,7 +36,8 @@ export async function addPlannedTasks(deps: OrchestrationDeps, tx: Tx, requestId
   const stored = await tasksOf(trx, requestId);
   // A system that is still to be looked into is not one that cannot be asked.
   const planned = forecast.filter((task) => task.decision !== 'not_applicable' || !stored.some((each) => each.connection === task.connection && each.action === 'locate'));
-  const existing = stored.filter((each) => each.decision !== 'not_applicable' || planned.some((task) => task.connection === each.connection && task.decision === 'not_applicable'));
+  const superseded = supersededBy(planned, stored);
+  const existing = stored.filter((each) => !superseded.includes(each)).filter((each) => each.decision !== 'not_applicable' || planned.some((task) => task.connection === each.connection && task.decision === 'not_applicable'));
   const isNew = (task: PlannedTask): boolean =>
     !existing.some((each) => each.connection === task.connection && each.identifier_id === task.identifierId && each.action === task.action);
   const fresh = withRefreshes(planned.filter((task) => task.action !== 'refresh' && isNew(task)), planned).map((task) => ({ task, id: newId('task') }));
@@ -52,6 +53,7 @@ export async function addPlannedTasks(deps: OrchestrationDeps, tx: Tx, requestId
     if (isAct(task)) own.unshift(...here.filter((each) => each.action === 'locate').map((each) => each.id));
     return [...all.filter((each) => task.afterConnections.includes(each.connection)).map((each) => each.id), ...own];
   };
+  await removeWaiting(trx, superseded.map((each) => each.id));
   await removeNotApplicable(trx, requestId, fresh.flatMap(({ task }) => (task.decision === 'not_applicable' ? [] : [task.connection])));
   await insertTasks(
     trx,
@@ -77,6 +79,21 @@ export async function addPlannedTasks(deps: OrchestrationDeps, tx: Tx, requestId
     if (code !== undefined) await escalateTask(deps, tx, { id, request_id: requestId, ...task }, code);
   }
   return fresh.length;
+}
+
+/**
+ * What was planned of a system that had to be searched by an address, has not begun, and is not in the plan any more, now that the system's own id of the person is known: both would erase the same.
+ */
+function supersededBy(planned: readonly PlannedTask[], stored: readonly TaskRow[]): readonly TaskRow[] {
+  const acts = planned.filter((task) => isAct(task) && task.decision !== 'not_applicable');
+  return stored.filter(
+    (each) =>
+      each.status === 'waiting' &&
+      each.dispatched_at === null &&
+      isAct(each) &&
+      acts.some((task) => task.connection === each.connection) &&
+      !acts.some((task) => task.connection === each.connection && task.identifierId === each.identifier_id && task.action === each.action),
+  );
 }
 
 /** What is done with the person's data, and not for it: neither a look-up nor the refreshing of what was derived. */

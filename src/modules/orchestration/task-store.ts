@@ -36,6 +36,12 @@ export async function removeNotApplicable(trx: Transaction<OrchestrationTables>,
   await trx.deleteFrom('task').where('request_id', '=', requestId).where('decision', '=', 'not_applicable').where('connection', 'in', connections).execute();
 }
 
+/** Takes tasks out of a plan that have not begun. */
+export async function removeWaiting(trx: Transaction<OrchestrationTables>, ids: readonly TaskId[]): Promise<void> {
+  if (ids.length === 0) return;
+  await trx.deleteFrom('task').where('id', 'in', ids).where('status', '=', 'waiting').where('dispatched_at', 'is', null).execute();
+}
+
 /** All tasks of a request, in the order in which they were planned. */
 export async function tasksOf(db: Kysely<OrchestrationTables>, requestId: RequestId): Promise<readonly TaskRow[]> {
   return db.selectFrom('task').selectAll().where('request_id', '=', requestId).orderBy('created_at').orderBy('id').execute();
