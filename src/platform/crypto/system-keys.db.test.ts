@@ -23,7 +23,7 @@ describe('master keys as they are configured', () => {
     for (const text of [`${b}\n${a}\n`, `${b},${a}`, `${b}, ${a}`]) expect(readMasterKeys(text).masterKeyIds).toEqual([onlyNew.masterKeyId, onlyOld.masterKeyId]);
     for (const text of ['', '\n', 'too-short', `${a}\nshort`, a.slice(2)]) {
       expect(() => readMasterKeys(text)).toThrow(/32 bytes in base64/u);
-      if (text.trim() !== '') expect(() => readMasterKeys(text)).not.toThrow(new RegExp(text.slice(0, 8), 'u'));
+      if (text.trim() !== '') expect(() => readMasterKeys(text)).not.toThrow(text.slice(0, 8));
     }
   });
 
