@@ -1,39 +1,21 @@
 import { formatId } from '../contract/ids.ts';
-import { createExports, createExportStorage, type Exports } from '../modules/exports/index.ts';
+import { createExports, createExportStorage, type Exports, type ExportsDeps } from '../modules/exports/index.ts';
 import { exportCodeOccasion, type Notify } from '../modules/notifications/index.ts';
 import { openManualTask, tasksOf, type OrchestrationTables } from '../modules/orchestration/index.ts';
 import { findRequest, requestAdvance, type RequestTables } from '../modules/requests/index.ts';
 import type { Connections } from '../modules/connections/index.ts';
-import type { Vault } from '../modules/identity/index.ts';
-import type { AuditEntry } from '../contract/audit-entry.ts';
-import type { Clock } from '../platform/clock.ts';
 import type { ConfigDocument } from '../platform/config/document.ts';
 import type { SecretSources } from '../platform/config/load.ts';
 import type { Settings } from '../platform/config/settings.ts';
-import type { SystemKeys } from '../platform/crypto/system-keys.ts';
-import type { Database, Tx } from '../platform/db/database.ts';
 import { Failure } from '../platform/failure.ts';
-import type { Jobs } from '../platform/jobs/jobs.ts';
-import type { Log } from '../platform/log.ts';
-import type { Random } from '../platform/random.ts';
 
 /** What packages are made with. */
-export interface ExportParts {
+export interface ExportParts extends Pick<ExportsDeps, 'database' | 'clock' | 'random' | 'log' | 'jobs' | 'vault' | 'systemKeys' | 'record' | 'publicUrl'> {
   readonly settings: Settings;
   readonly config: ConfigDocument;
   readonly secrets: SecretSources;
-  readonly database: Database;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly jobs: Pick<Jobs, 'send' | 'poke'>;
-  readonly vault: Pick<Vault, 'unlock'>;
-  readonly systemKeys: Pick<SystemKeys, 'mac'>;
   readonly connections: Connections;
-  readonly record: (tx: Tx, entry: AuditEntry) => Promise<void>;
   readonly notify: Notify;
-  /** Where people reach this server. */
-  readonly publicUrl: () => string;
 }
 
 /** Makes the packages' module of the others: what a package says of its request, and who hears what becomes of it. */

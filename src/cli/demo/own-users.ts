@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -86,7 +85,7 @@ export async function playOwnUsers(options: OwnUsersOptions): Promise<void> {
       config: loadConfig(ownUsersConfigPath),
       services: serviceNames,
       log: createLog('silent'),
-      secrets: { environment: { API_KEY: apiKey, SMTP_URL: mail.smtpUrl, APP_DATABASE_URL: company.url, JWKS_URL: application.url, HASH_KEY: randomBytes(24).toString('hex') }, readFile: () => '' },
+      secrets: { environment: { API_KEY: apiKey, SMTP_URL: mail.smtpUrl, APP_DATABASE_URL: company.url, JWKS_URL: application.url }, readFile: () => '' },
     });
     const running = quittance;
     const url = running.url ?? '';

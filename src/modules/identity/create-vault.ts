@@ -1,4 +1,5 @@
 import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import type { Correction } from '../../connector-kit/index.ts';
 import type { RequestId } from '../../contract/ids.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { keyBytes, open, seal } from '../../platform/crypto/envelope.ts';
@@ -9,7 +10,7 @@ import { Failure } from '../../platform/failure.ts';
 import { newId } from '../../platform/ids.ts';
 import * as store from './store.ts';
 import type { IdentityTables } from './tables.ts';
-import type { NewIdentifier, OpenVault, SealedCorrection, Vault, VaultIdentifier } from './vault.ts';
+import type { NewIdentifier, OpenVault, Vault, VaultIdentifier } from './vault.ts';
 
 /** What the vault needs. */
 export interface VaultDeps {
@@ -122,7 +123,7 @@ export function createVault(deps: VaultDeps): Vault {
         identifiers,
         readCorrections: async () => {
           const sealed = await store.findCorrections(db, requestId);
-          return sealed === undefined ? [] : (JSON.parse(open(dataKey, sealed, correctionContext(requestId)).toString('utf8')) as SealedCorrection[]);
+          return sealed === undefined ? [] : (JSON.parse(open(dataKey, sealed, correctionContext(requestId)).toString('utf8')) as Correction[]);
         },
         seal: (plain, context) => seal(dataKey, plain, callerContext(requestId, context)),
         open: (sealed, context) => open(dataKey, sealed, callerContext(requestId, context)),

@@ -10,4 +10,4 @@ export { normalise, type NormalForm, type NormalFormOptions } from './domain/nor
 export { createVaultWipe, vaultWipe } from './wipe-old-pages.ts';
 export { codeOf, judgeCode, type CodeVerdict } from './domain/one-time-code.ts';
 export type { VerificationMethod } from './tables.ts';
-export type { DescribedIdentifier, NewIdentifier, OpenVault, PreparedVault, SealedCorrection, Vault, VaultIdentifier } from './vault.ts';
+export type { DescribedIdentifier, NewIdentifier, OpenVault, PreparedVault, Vault, VaultIdentifier } from './vault.ts';

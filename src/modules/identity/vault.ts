@@ -1,13 +1,7 @@
+import type { Correction } from '../../connector-kit/index.ts';
 import type { IdentifierId, RequestId } from '../../contract/ids.ts';
 import type { Identifier } from '../../contract/identifiers.ts';
 import type { Tx } from '../../platform/db/database.ts';
-
-/** Something of a person that is to be put right, by the name that the controller's systems agree on. Lives in memory only, and sealed in the vault. */
-export interface SealedCorrection {
-  readonly field: string;
-  readonly from?: string;
-  readonly to: string;
-}
 
 /** An identifier about to enter the vault. */
 export interface NewIdentifier extends Identifier {
@@ -51,7 +45,7 @@ export interface OpenVault {
   /** In the order in which they were found. */
   readonly identifiers: readonly VaultIdentifier[];
   /** Reads what is to be put right; none where the request asks for something else. */
-  readonly readCorrections: () => Promise<readonly SealedCorrection[]>;
+  readonly readCorrections: () => Promise<readonly Correction[]>;
   /** Seals something else of the person (a cursor, a collected object) under the request's data key, bound to `context`. */
   readonly seal: (plain: Buffer, context: string) => Buffer;
   readonly open: (sealed: Uint8Array, context: string) => Buffer;
@@ -72,7 +66,7 @@ export interface Vault {
   /** Seals something else of a person whose request is being opened, as `OpenVault.seal` does later. */
   readonly seal: (prepared: PreparedVault, plain: Buffer, context: string) => Buffer;
   /** Stores the key and the first identifiers, in the transaction that stores the request. */
-  readonly create: (tx: Tx, prepared: PreparedVault, identifiers: readonly NewIdentifier[], corrections?: readonly SealedCorrection[]) => Promise<void>;
+  readonly create: (tx: Tx, prepared: PreparedVault, identifiers: readonly NewIdentifier[], corrections?: readonly Correction[]) => Promise<void>;
   /** Opens a request's vault. `KEY_DESTROYED` after shredding, `KEY_UNAVAILABLE` when the master key is another. */
   readonly unlock: (requestId: RequestId) => Promise<OpenVault>;
   /** Adds what is new and merges `seenIn` of what is known; answers the ids of the new ones. Idempotent. */

@@ -127,7 +127,8 @@ export async function lookAfterEnded(deps: OrchestrationDeps, request: RequestCo
   }
   const endedAt = request.closed_at?.getTime() ?? now;
   // What the person can still fetch needs the key.
-  const graceEnds = Math.max(endedAt + deps.policy.graceMs, (await deps.exports.expiresAt(request.id)) ?? 0);
+  const fetchableUntil = copyRights.includes(request.request_right) ? await deps.exports.expiresAt(request.id) : undefined;
+  const graceEnds = Math.max(endedAt + deps.policy.graceMs, fetchableUntil ?? 0);
   const nextRevisit = revisits.length === 0 ? undefined : Math.min(...revisits.map((each) => each.at));
   const wakeAt = nextRevisit === undefined ? graceEnds : Math.max(now, nextRevisit);
   const noticesPending = await deps.noticesWait(request.id);
@@ -225,8 +226,10 @@ async function shred(deps: OrchestrationDeps, request: RequestCore): Promise<voi
   let rowIds: readonly string[] = [];
   try {
     const vault = await deps.vault.unlock(request.id);
-    const tasks = await tasksOf(deps.database.read<OrchestrationTables>(), request.id);
-    rowIds = request.status === 'closed' && request.request_right === 'erasure' ? (await deps.lookupMapping(erasedOf(vault, tasks))).rowIds : [];
+    if (request.status === 'closed' && request.request_right === 'erasure') {
+      const tasks = await tasksOf(deps.database.read<OrchestrationTables>(), request.id);
+      ({ rowIds } = await deps.lookupMapping(erasedOf(vault, tasks)));
+    }
   } catch (error) {
     // Destroyed already by a run that died before it said so.
     if (!isFailure(error) || error.code !== 'KEY_DESTROYED') throw error;

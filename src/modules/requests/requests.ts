@@ -1,6 +1,7 @@
+import type { Correction } from '../../connector-kit/index.ts';
 import type { RequestId } from '../../contract/ids.ts';
 import type { RequestStatus, Right, Verdict } from '../../contract/outcomes.ts';
-import type { NewIdentifier, SealedCorrection, VerificationMethod } from '../identity/index.ts';
+import type { NewIdentifier, VerificationMethod } from '../identity/index.ts';
 
 /** A request as it arrives from a source: normalised, and of nobody yet. */
 export interface IncomingRequest {
@@ -20,7 +21,7 @@ export interface IncomingRequest {
   /** For `proof`: what the verification service is to match with the person. */
   readonly proof?: string;
   /** For a rectification: what is to be put right. */
-  readonly corrections?: readonly SealedCorrection[];
+  readonly corrections?: readonly Correction[];
   /** In which language the person is written to: `de`, `pt-BR`. */
   readonly language?: string | undefined;
 }

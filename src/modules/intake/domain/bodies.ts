@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import type { Correction } from '../../../connector-kit/index.ts';
 import { identifierKindSchema, type IdentifierKind } from '../../../contract/identifiers.ts';
 import { rightSchema, type Right } from '../../../contract/outcomes.ts';
 import type { VerifyPolicy } from '../../../platform/config/document.ts';
 import { Failure } from '../../../platform/failure.ts';
-import { normalise, verificationMethodFor, type NewIdentifier, type SealedCorrection, type VerificationMethod } from '../../identity/index.ts';
+import { normalise, verificationMethodFor, type NewIdentifier, type VerificationMethod } from '../../identity/index.ts';
 
 /** Longer than any identifier in any kind's rule: what is longer is refused before anything looks at it. */
 const textMax = 1024;
@@ -78,7 +79,7 @@ export interface ParsedBody {
   readonly right: Right | undefined;
   readonly jurisdiction: string | undefined;
   readonly identifiers: readonly NewIdentifier[];
-  readonly corrections: readonly SealedCorrection[];
+  readonly corrections: readonly Correction[];
   readonly language: string | undefined;
 }
 
