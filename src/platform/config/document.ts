@@ -1,20 +1,11 @@
 import { z } from 'zod';
 import { holdsSchema } from '../../contract/holds.ts';
 import { rightSchema } from '../../contract/outcomes.ts';
-
-const nameRule = z.string().regex(/^[a-z][a-z0-9-]{0,39}$/u, 'must be lower-case letters, digits and dashes, starting with a letter, at most 40');
-
-/** A secret by reference: `${env:NAME}` or `${file:/path}`. A value written out is refused. */
-const secretReference = z
-  .string()
-  .regex(/^\$\{(env:[A-Z][A-Z0-9_]*|file:[^}]+)\}$/u, 'must be a reference, ${env:NAME} or ${file:/path}; secrets are not written into the configuration');
-
-const secretReferenceOrUrl = z.union([secretReference, z.url({ protocol: /^https?$/u })]);
+import { eventsSchema } from './events.ts';
+import { nameRule, origin, secretReference, secretReferenceOrUrl } from './rules.ts';
 
 /** How it is proven who a person is: by the source's word, by a one-time code, or by the word of the verification service. */
 const verifySchema = z.enum(['source', 'email_code', 'sms_code', 'proof']);
-
-const origin = z.url({ protocol: /^https?$/u }).refine((value) => new URL(value).pathname === '/' && !/[?#@]/u.test(value), 'must be an origin: no path, query, fragment or credentials');
 
 const proofServiceSchema = z.strictObject({
   url: secretReferenceOrUrl.describe('Is asked by POST whether a proof belongs to a person; https, except on this machine.'),
@@ -185,6 +176,7 @@ export const documentSchema = z.strictObject({
     .optional()
     .describe('POST /gdpr-request, for the users of the company’s own application.'),
   connections: z.record(nameRule, connectionSchema).default({}),
+  events: eventsSchema.prefault({}).describe('Where privacy events go.'),
   exports: exportsSchema.prefault({}).describe('Where the packages of access and portability requests are, and how they are encrypted.'),
   audit: z
     .strictObject({
