@@ -16,6 +16,8 @@ export interface ClientCredentialsOptions {
   readonly scope?: string;
   /** Where the client's secret is put: the `Authorization` header (`basic`, when absent) or the form (`body`). */
   readonly authentication?: 'basic' | 'body';
+  /** `POST` when absent, as RFC 6749, section 3.2 wants it. With `GET` what would be in the form is in the query. */
+  readonly method?: 'POST' | 'PUT' | 'GET';
 }
 
 /** A token that can be used now. */
@@ -130,17 +132,20 @@ function basic(clientId: string, clientSecret: string): string {
 }
 
 async function fetchToken(context: TokenContext, options: ClientCredentialsOptions): Promise<Held> {
-  const { tokenUrl, clientId, clientSecret, scope, authentication = 'basic' } = options;
+  const { tokenUrl, clientId, clientSecret, scope, authentication = 'basic', method = 'POST' } = options;
   const form = new URLSearchParams({ grant_type: 'client_credentials' });
   if (scope !== undefined) form.set('scope', scope);
-  const headers: Record<string, string> = { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' };
+  const headers: Record<string, string> = { accept: 'application/json' };
+  if (method !== 'GET') headers['content-type'] = 'application/x-www-form-urlencoded';
   if (authentication === 'basic') {
     headers['authorization'] = basic(clientId, clientSecret);
   } else {
     form.set('client_id', clientId);
     form.set('client_secret', clientSecret);
   }
-  const response = await context.fetch(tokenUrl, { method: 'POST', headers, body: form.toString() });
+  const url = new URL(tokenUrl);
+  if (method === 'GET') for (const [name, value] of form) url.searchParams.set(name, value);
+  const response = await context.fetch(url.href, { method, headers, ...(method === 'GET' ? {} : { body: form.toString() }) });
   const now = context.now();
   const body = parse(await response.text());
   if (response.status === 400 || response.status === 401) throw refused(response.status, body);

@@ -190,6 +190,11 @@ export interface ExportPage {
   readonly records: readonly ExportedRecord[];
   /** From where an export that ends after this page, on purpose or by a crash, goes on; absent where the system cannot be taken up there. */
   readonly resume?: Json;
+  /**
+   * Set where the system makes the copy by itself and wants to be asked for it later: the export ends after this page, and goes on from `resume` after
+   * `afterMs`. With 0 it is only kept, before something that must not be forgotten is done.
+   */
+  readonly wait?: { readonly resume: Json; readonly afterMs: number; readonly reason: WaitReason; readonly vendorJob?: string };
 }
 
 /** What an export is given besides. */

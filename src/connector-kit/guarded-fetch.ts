@@ -27,6 +27,12 @@ export interface GuardOptions {
 /** Carries one call to a vendor and answers as soon as the head of its answer is there; follows no redirect. */
 export type Transport = (url: URL, init: UndiciRequestInit, network?: NetworkRules) => Promise<TransportAnswer>;
 
+/** Carries calls over the network, and lets go of the sockets of a connection that is not used any more. */
+export interface NetworkTransport extends Transport {
+  /** Closes what is kept open for calls under these rules; calls that are under way fail. */
+  readonly release: (network: NetworkRules) => Promise<void>;
+}
+
 /** What a call was answered with. */
 export interface TransportAnswer {
   readonly status: number;
@@ -46,7 +52,7 @@ export type ResolveAddresses = (hostname: string, options: LookupAllOptions, cal
  * connects to them, so that a name which resolves otherwise a moment later (DNS rebinding) leads nowhere else; one internal address among them is
  * enough to refuse them all.
  */
-export function createNetworkTransport(resolve: ResolveAddresses = systemLookup): Transport {
+export function createNetworkTransport(resolve: ResolveAddresses = systemLookup): NetworkTransport {
   const agents = new WeakMap<NetworkRules, Agent>();
   const agentOf = (network: NetworkRules): Agent => {
     const known = agents.get(network);
@@ -59,17 +65,24 @@ export function createNetworkTransport(resolve: ResolveAddresses = systemLookup)
     agents.set(network, made);
     return made;
   };
-  return async (url, init, network) => {
+  const carry: Transport = async (url, init, network) => {
     // An address that is written out is not resolved, so nothing else would look at it.
     const host = url.hostname.replaceAll(/^\[|\]$/gu, '');
     if (network?.refusesPrivate === true && isIP(host) !== 0 && isInternalAddress(host)) throw internalAddress();
     const answer = await undiciFetch(url, { ...init, dispatcher: network === undefined ? sharedAgent : agentOf(network) });
     return { status: answer.status, statusText: answer.statusText, headers: answer.headers, body: answer.body as ReadableStream<Uint8Array> | null };
   };
+  return Object.assign(carry, {
+    release: async (network: NetworkRules) => {
+      const agent = agents.get(network);
+      agents.delete(network);
+      await agent?.destroy();
+    },
+  });
 }
 
 /** The network. */
-export const networkTransport: Transport = createNetworkTransport();
+export const networkTransport: NetworkTransport = createNetworkTransport();
 
 const internalAddress = (): Failure =>
   new Failure('EGRESS_FORBIDDEN', 'The host has an internal address; a connection to a system on a private network must say allow_private_network: true');

@@ -27,8 +27,9 @@ export type {
   WorkItem,
   Worklist,
 } from './connector.ts';
-export { createGuardedFetch, createNetworkTransport, networkTransport, type GuardOptions, type ResolveAddresses, type Transport, type TransportAnswer } from './guarded-fetch.ts';
+export { createGuardedFetch, createNetworkTransport, networkTransport, type GuardOptions, type NetworkTransport, type ResolveAddresses, type Transport, type TransportAnswer } from './guarded-fetch.ts';
 export { googleAccountSchema, createGoogleTokens, type GoogleAccount } from './google-account.ts';
+export { createGoogleCalls, type GoogleCalls, type GoogleCallsOptions } from './google-calls.ts';
 export { isNestedTooDeep } from './json-nesting.ts';
 export { travelsInClear } from './clear-text.ts';
 export {

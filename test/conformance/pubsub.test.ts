@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createTestContext, eraseToEnd, runConformance, type TestContextOptions } from '../../src/connector-kit/conformance/index.ts';
 import type { Connection, EraseResult, Json } from '../../src/connector-kit/index.ts';
 import { pubsubConnector } from '../../src/connectors/pubsub/index.ts';
+import { sortAcknowledgements } from '../../src/connectors/pubsub/read-acknowledgements.ts';
 import type { Identifier } from '../../src/contract/identifiers.ts';
 import { probeToken, pubsubAccountKey, pubsubNames, startPubsub, type PubsubSeed } from '../../src/sandbox/pubsub/index.ts';
 import type { Simulator } from '../../src/sandbox/simulator.ts';
@@ -137,6 +138,16 @@ describe('an acknowledgement', () => {
     plant({}, { foreign: 450 });
     expect(await run(connect())).toMatchObject({ outcome: 'erased', counts: { workstations: 2 } });
     expect(dumpOf(vendor).acknowledgements).toBe(450);
+  });
+
+  it('that nothing is held is absence by the service’s word, and one that counts nothing is not', async () => {
+    vendor.seed({ workstations: [bob], receiver: { behaviour: 'says_nothing_held' } });
+    expect(await run(connect())).toMatchObject({ state: 'done', outcome: 'already_absent', counts: { workstations: 0 } });
+    vendor.seed({ workstations, receiver: { behaviour: 'says_nothing_held' } });
+    expect(await run(connect(), { taskId: 'task_2' })).toMatchObject({ state: 'done', outcome: 'erased', counts: { workstations: 2 } });
+    vendor.seed({ receiver: { behaviour: 'honest' } });
+    expect(await run(connect(), { taskId: 'task_3' })).toMatchObject({ state: 'done', outcome: 'nothing_matched' });
+    expect(sortAcknowledgements([{ ackId: 'a', data: JSON.stringify({ event: 'workstation.deleted', idempotency_key: 'k', status: 'nothing_held', counts: { workstations: 1 } }) }], { current: 'k', earlier: [] }, 'workstation.deleted').verdict).toEqual({ status: 'malformed' });
   });
 
   it.each<['fails' | 'partial' | 'malformed', object]>([

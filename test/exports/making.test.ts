@@ -147,7 +147,7 @@ describe.each(databaseKinds)('the making of packages, on the database of kind $k
     for (const ordinal of [0, 1, 2]) await world.addPage(requestId, { taskId, connection: 'shop', ordinal, records: Array.from({ length: 90 }, (_each, index) => order(ordinal * 90 + index)) });
     const vault = await world.vault.unlock(requestId);
     const pages = createPages({ database: world.database, clock: world.clock, random: systemRandom, storage: world.storage });
-    const facts = { generatedAt: '2026-11-21T10:00:00.000Z', requestId: 'req_x', reference: 'Q-1', right: 'access', law: 'gdpr', jurisdiction: null, receivedAt: '2026-11-20T10:00:00.000Z', controller: { name: 'Shop', contact: 'privacy@shop.example' }, complaint: undefined, automatedDecisions: undefined, copiesBefore: 0, identifiers: vault.identifiers, notSearched: [] } as const;
+    const facts = { generatedAt: '2026-11-21T10:00:00.000Z', requestId: 'req_x', reference: 'Q-1', right: 'access', law: 'gdpr', jurisdiction: null, receivedAt: '2026-11-20T10:00:00.000Z', controller: { name: 'Shop', contact: 'privacy@shop.example' }, complaint: undefined, automatedDecisions: undefined, copiesBefore: 0, identifiers: vault.identifiers, notSearched: [], erasedUnder: undefined } as const;
     const write = async (): Promise<string> => {
       const writing = writePackage({ vault, pages, tasks: [taskId], readTwice: new Set(), facts, holds, titleOf: (name) => name, signal });
       const hash = createHash('sha256');

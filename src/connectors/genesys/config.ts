@@ -56,7 +56,12 @@ const piiSchema = z.strictObject({
   /** How the analytics aggregates are made anew after an erasure: Genesys' call, a synchronisation job of one's own, or not at all. */
   analytics_refresh: z.union([z.enum(['api', 'none']), z.strictObject({ url, token: z.string().min(1) })]).default('api'),
 });
-const gdprSchema = z.strictObject({ api: z.literal('gdpr'), ...shared });
+const gdprSchema = z.strictObject({
+  api: z.literal('gdpr'),
+  ...shared,
+  /** Where the archives of exports may be fetched from besides the platform's own host: the origins that it refers to. */
+  archive_origins: z.array(origin).max(20).default([]),
+});
 
 /** What a Genesys connection is configured with; secrets are already resolved. */
 export const genesysConfigSchema = z.discriminatedUnion('api', [piiSchema, gdprSchema]).superRefine((config, check) => {
@@ -71,6 +76,9 @@ export const genesysConfigSchema = z.discriminatedUnion('api', [piiSchema, gdprS
 export type GenesysConfig = z.output<typeof genesysConfigSchema>;
 /** A connection that erases by the PII deletion form. */
 export type PiiConfig = Extract<GenesysConfig, { readonly api: 'pii' }>;
+
+/** A connection that uses the GDPR API. */
+export type GdprConfig = Extract<GenesysConfig, { readonly api: 'gdpr' }>;
 
 /** The origins of the platform's API and of its login. */
 export function hostsOf(config: GenesysConfig): { readonly api: string; readonly login: string } {

@@ -25,14 +25,19 @@ export function namesOf(subject: Subject): readonly string[] {
   return names.length > 0 ? names : [JSON.stringify(Object.entries(subject).toSorted(([one], [other]) => (one < other ? -1 : 1)))];
 }
 
-/** Every subject that is found under an identifier in any of its spellings, each once: one whose names all are another's is left out. */
+/** Every subject that is found under an identifier in any of its spellings, each once. */
 export async function findSubjects(context: ConnectorContext, config: GenesysConfig, gateway: Gateway, identifier: Identifier): Promise<readonly Subject[]> {
   const found: Subject[] = [];
   for (const search of searchesFor(config, identifier)) found.push(...(await searchSubjects(context, gateway, search)));
+  return distinct(found);
+}
+
+/** Each subject once: one whose names all are another's is left out. */
+export function distinct(found: readonly Subject[]): readonly Subject[] {
   const byNames = new Map(found.map((subject) => [JSON.stringify([subject.userId ?? null, ...namesOf(subject)]), subject]));
-  const distinct = [...byNames.values()];
+  const each = [...byNames.values()];
   const isWithin = (one: Subject, other: Subject): boolean => one !== other && namesOf(one).length < namesOf(other).length && namesOf(one).every((name) => namesOf(other).includes(name));
-  return distinct.filter((one) => isEmployee(one) || !distinct.some((other) => isWithin(one, other)));
+  return each.filter((one) => isEmployee(one) || !each.some((other) => isWithin(one, other)));
 }
 
 /** Somebody who works there: no customer's wish reaches an employee's record. */
@@ -54,7 +59,7 @@ function searchesFor(config: GenesysConfig, identifier: Identifier): readonly { 
  * Whether a number is shared: two of its subjects have addresses of which none is the same, or other names. A number alone does not make two records
  * one person's; an address or an external id does.
  */
-export function areSeveralPeople(identifier: Identifier, subjects: readonly Subject[]): boolean {
+function areSeveralPeople(identifier: Identifier, subjects: readonly Subject[]): boolean {
   if (identifier.kind !== 'phone') return false;
   const emailsOf = (subject: Subject): readonly string[] => identifiersOf(subject).flatMap(({ kind, value }) => (kind === 'email' ? [value] : []));
   const differ = (one: Subject, other: Subject): boolean => {
@@ -64,6 +69,15 @@ export function areSeveralPeople(identifier: Identifier, subjects: readonly Subj
     return name !== '' && otherName !== '' && name !== otherName;
   };
   return subjects.some((one, at) => subjects.slice(at + 1).some((other) => differ(one, other)));
+}
+
+/** Why what was found under an identifier may be somebody else's, in a sentence; undefined where nothing says so. `known` are the identifiers that are sure. */
+export function doubtAbout(config: GenesysConfig, identifier: Identifier, subjects: readonly Subject[], known: readonly Identifier[]): string | undefined {
+  // The same number may be an employee's and a customer's.
+  if (subjects.some(isEmployee)) return 'A subject found under this identifier is one of the organisation’s own users';
+  if (areSeveralPeople(identifier, subjects)) return 'The number is shared: the subjects found under it have different addresses or names';
+  const isStrange = subjects.some((each) => unknownOf(config, each, known).length > 0);
+  return isStrange ? 'A subject found under this identifier also has an address, number or external id that is not proven to be the person’s' : undefined;
 }
 
 /** What a subject holds in our kinds and normal forms. A number without its country code and an e-mail that is none are left out. */

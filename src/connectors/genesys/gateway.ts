@@ -9,6 +9,8 @@ export interface Call {
   /** Makes it a POST. */
   readonly body?: unknown;
   readonly requestId?: string;
+  /** Further headers. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** The platform's API with the connection's token. */
@@ -33,6 +35,7 @@ export function createGateway(config: GenesysConfig): Gateway {
         accept: 'application/json',
         ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(call.requestId === undefined ? {} : { 'x-genesys-request-id': call.requestId }),
+        ...call.headers,
       },
       ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
     });

@@ -23,6 +23,11 @@ export const subjectSchema = z.looseObject({
 /** A subject as Genesys answers it. */
 export type Subject = z.output<typeof subjectSchema>;
 
+/** What a correction replaces by what, in Genesys' words. */
+export const termSchema = z.object({ type: z.string(), existingValue: z.string(), updatedValue: z.string() });
+/** What a correction replaces by what, in Genesys' words. */
+export type Term = z.output<typeof termSchema>;
+
 const listing = { total: z.int().min(0).nullish(), pageCount: z.int().min(0).nullish() };
 const subjectsSchema = z.object({ entities: z.array(subjectSchema), ...listing });
 const requestSchema = z.object({
@@ -32,6 +37,9 @@ const requestSchema = z.object({
   createdDate: z.string().refine((value) => !Number.isNaN(Date.parse(value))),
   status: z.enum(['INITIATED', 'SEARCHING', 'UPDATING', 'DELETING', 'FINALIZING', 'COMPLETED', 'ERROR']),
   subject: subjectSchema,
+  replacementTerms: z.array(z.looseObject({ type: text, existingValue: text, updatedValue: text })).nullish(),
+  resultsUrl: text,
+  resultsUrls: texts,
 });
 /** A GDPR request as Genesys tells of it. */
 export type GdprRequest = z.output<typeof requestSchema>;
@@ -47,20 +55,32 @@ export async function searchSubjects(context: ConnectorContext, gateway: Gateway
   return entities;
 }
 
-/** Has one subject deleted and answers the request's id. Not idempotent: list before calling it again. */
-export async function createDeleteRequest(context: ConnectorContext, gateway: Gateway, subject: Subject): Promise<string> {
+/** What a request is for. */
+export type RequestType = 'GDPR_DELETE' | 'GDPR_UPDATE' | 'GDPR_EXPORT';
+
+/** Has one subject deleted, corrected or copied, and answers the request's id. Not idempotent: list before calling it again. */
+export async function createRequest(context: ConnectorContext, gateway: Gateway, body: { readonly requestType: RequestType; readonly subject: Subject; readonly replacementTerms?: readonly Term[] | undefined }): Promise<string> {
   // Without `deleteConfirmed` Genesys takes the request and deletes nothing.
-  const response = await gateway.call(context, { path: '/api/v2/gdpr/requests?deleteConfirmed=true', body: { requestType: 'GDPR_DELETE', subject } });
+  const path = `/api/v2/gdpr/requests${body.requestType === 'GDPR_DELETE' ? '?deleteConfirmed=true' : ''}`;
+  const response = await gateway.call(context, { path, body });
   if (response.status < 200 || response.status > 202) throw await refusal(response, context.now(), gdprScope);
   return (await readAnswer(response, requestSchema.pick({ id: true }))).id;
 }
 
-/** Reads a request's status; undefined where Genesys knows no such request. */
-export async function readRequest(context: ConnectorContext, gateway: Gateway, id: string): Promise<GdprRequest['status'] | undefined> {
+/** Where a request stands, and the addresses of what came of it. */
+export interface RequestNow {
+  readonly status: GdprRequest['status'];
+  readonly results: readonly string[];
+}
+
+/** Reads where a request stands; undefined where Genesys knows no such request. */
+export async function readRequest(context: ConnectorContext, gateway: Gateway, id: string): Promise<RequestNow | undefined> {
   const response = await gateway.call(context, { path: `/api/v2/gdpr/requests/${encodeURIComponent(id)}` });
   if (await isUnknown(response)) return undefined;
   if (response.status !== 200) throw await refusal(response, context.now(), gdprScope);
-  return (await readAnswer(response, requestSchema.pick({ status: true }))).status;
+  const { status, resultsUrl, resultsUrls } = await readAnswer(response, requestSchema.pick({ status: true, resultsUrl: true, resultsUrls: true }));
+  const several = resultsUrls ?? [];
+  return { status, results: several.length > 0 || typeof resultsUrl !== 'string' || resultsUrl === '' ? several : [resultsUrl] };
 }
 
 /** One page of the organisation's requests, from 1, and whether there is another. */
@@ -74,7 +94,8 @@ export async function listRequests(context: ConnectorContext, gateway: Gateway, 
 
 /** Where a request stands, for the reconciliation. */
 export async function requestState(context: ConnectorContext, gateway: Gateway, id: string): Promise<JobState> {
-  const status = await readRequest(context, gateway, id);
-  if (status === undefined) return 'unknown';
+  const now = await readRequest(context, gateway, id);
+  if (now === undefined) return 'unknown';
+  const { status } = now;
   return status === 'COMPLETED' ? 'finished' : status === 'ERROR' ? 'failed' : 'running';
 }

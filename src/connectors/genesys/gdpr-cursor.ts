@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { Failure, type Json } from '../../connector-kit/index.ts';
-import { subjectSchema } from './gdpr-api.ts';
+import { subjectSchema, termSchema } from './gdpr-api.ts';
 
 const partSchema = z.object({
   subject: subjectSchema,
+  /** Of a correction: what is replaced. */
+  terms: z.array(termSchema).optional(),
   /** True from just before the request is made: from then on it may be at Genesys, whatever was heard. */
   posted: z.boolean(),
   request: z.string().optional(),
@@ -12,7 +14,7 @@ const partSchema = z.object({
   /** `lost`: Genesys knows the request no more. */
   state: z.enum(['open', 'completed', 'failed', 'lost']),
 });
-/** One subject to delete, and its request. */
+/** One subject to delete or to correct, and its request. */
 export type Part = z.output<typeof partSchema>;
 
 const cursorSchema = z.object({
@@ -26,10 +28,12 @@ const cursorSchema = z.object({
   waited: z.boolean(),
   /** Requests that had their turn: a person's retry makes new ones instead of finding these again. */
   abandoned: z.array(z.string()),
+  /** Of a correction: fields that hold something else than the person said, which a retry leaves as they are. */
+  left: z.array(z.string()).optional(),
   /** When the last request was seen to have ended. */
   endedAt: z.number().optional(),
 });
-/** What an erasure by the GDPR API keeps between its steps. Holds subjects: the orchestrator keeps cursors encrypted. */
+/** What an erasure or a correction by the GDPR API keeps between its steps. Holds subjects: the orchestrator keeps cursors encrypted. */
 export type GdprCursor = z.output<typeof cursorSchema>;
 
 /** Reads what an earlier step kept; undefined for the first step. A cursor of another shape is a bug and throws `INTERNAL`. */

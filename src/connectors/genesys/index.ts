@@ -1,13 +1,15 @@
 import { Failure, travelsInClear, type Capabilities, type Connection, type Connector, type ConnectorContext } from '../../connector-kit/index.ts';
-import { genesysConfigSchema, hostsOf, leftOut, type GenesysConfig, type PiiConfig } from './config.ts';
+import { genesysConfigSchema, hostsOf, leftOut, type GdprConfig, type GenesysConfig, type PiiConfig } from './config.ts';
 import { eraseByForm } from './erase-by-form.ts';
 import { eraseSubjects } from './erase-subjects.ts';
+import { exportSubjects } from './export-subjects.ts';
 import { endsClearly } from './external-ids.ts';
 import { confirmByName, locateSubjects, searchedKinds } from './find-subjects.ts';
 import { gdprScope, listRequests, requestState } from './gdpr-api.ts';
 import { parseCursor } from './gdpr-cursor.ts';
 import { createGateway, type Gateway } from './gateway.ts';
 import { deletionState, readDeletion } from './pii-api.ts';
+import { confirmRectified, rectifySubjects } from './rectify-subjects.ts';
 import { readCallback } from './read-callback.ts';
 import { refreshAnalytics, refreshScope } from './refresh-analytics.ts';
 
@@ -22,7 +24,7 @@ const nobody = '00000000-0000-4000-8000-000000000000';
 
 /**
  * Genesys Cloud, by one of its two ways to delete: the PII deletion form, which takes an exact external id and cannot be read back, or the GDPR API
- * of the public platform, which is searched before and after.
+ * of the public platform, which is searched before and after. Only the latter gives copies and corrects.
  */
 export const genesysConnector: Connector<GenesysConfig> = {
   name: 'genesys',
@@ -33,6 +35,7 @@ export const genesysConnector: Connector<GenesysConfig> = {
   capabilities: (config): Capabilities => ({
     erases: config.api === 'gdpr' ? searchedKinds : [...new Set(['external_id' as const, ...config.variants.map((each) => each.of)])],
     locates: config.api === 'gdpr' ? searchedKinds : [],
+    ...(config.api === 'gdpr' ? { exports: searchedKinds, exportsWhole: true } : {}),
     actions: ['erase'],
     isIdentityMap: false,
     ...(config.api === 'pii' ? { isSequential: true } : {}),
@@ -47,7 +50,7 @@ export const genesysConnector: Connector<GenesysConfig> = {
   egress: (config) => {
     const { api, login } = hostsOf(config);
     const refresh = config.api === 'pii' && typeof config.analytics_refresh !== 'string' ? [new URL(config.analytics_refresh.url).origin] : [];
-    return [...new Set([api, login, ...refresh])];
+    return [...new Set([api, login, ...refresh, ...(config.api === 'gdpr' ? config.archive_origins : [])])];
   },
   findings: (config) => [...(config.api === 'pii' ? piiFindings(config) : []), ...sharedFindings(config)],
   connect: (config) => {
@@ -90,7 +93,7 @@ function connectForm(config: PiiConfig, gateway: Gateway): Connection {
   };
 }
 
-function connectGdpr(config: GenesysConfig, gateway: Gateway): Connection {
+function connectGdpr(config: GdprConfig, gateway: Gateway): Connection {
   return {
     check: async (context) => {
       await needScopes(context, gateway, [gdprScope]);
@@ -100,6 +103,9 @@ function connectGdpr(config: GenesysConfig, gateway: Gateway): Connection {
     erase: async (context) => eraseSubjects(context, config, gateway),
     // Without a cursor nothing says when the deletion ended; the request's receipt is the latest start that is certain.
     confirm: async (context) => confirmByName(context, config, gateway, parseCursor(context.cursor)?.endedAt ?? context.receivedAt),
+    export: (context) => exportSubjects(context, config, gateway),
+    rectify: async (context) => rectifySubjects(context, config, gateway),
+    confirmRectified: async (context) => confirmRectified(context, config, gateway),
     jobState: async (context, job) => requestState(context, gateway, job),
   };
 }

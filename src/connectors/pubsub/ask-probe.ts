@@ -2,7 +2,7 @@ import { Failure, vendorFailure, type ConnectorContext } from '../../connector-k
 import type { Probe } from './config.ts';
 
 /** Asks the service what became of an event, by its idempotency key. Reads only. An answer that the configuration does not name is a failure: nothing is guessed. */
-export async function askProbe(context: ConnectorContext, probe: Probe, key: string): Promise<'done' | 'pending' | 'failed'> {
+export async function askProbe(context: ConnectorContext, probe: Probe, key: string): Promise<Probe['answers'][number]['is']> {
   const headers = { accept: 'application/json', ...(probe.bearer_token === undefined ? {} : { authorization: `Bearer ${probe.bearer_token}` }) };
   const answer = await context.fetch(probe.url.replaceAll('{key}', encodeURIComponent(key)), { method: 'GET', headers });
   const body = fieldsOf(await answer.text());

@@ -23,7 +23,7 @@ const probeSchema = z.strictObject({
         status: z.int().min(200).max(599),
         field: z.string().regex(/^\w{1,64}$/u).optional().describe('A field of the JSON answer; the status alone decides when absent.'),
         equals: z.array(z.union([z.string(), z.number(), z.boolean()])).min(1).optional(),
-        is: z.enum(['done', 'pending', 'failed']),
+        is: z.enum(['done', 'nothing_held', 'pending', 'failed']).describe('nothing_held: the service looked, and had nothing of this person.'),
       }),
     )
     .min(1)

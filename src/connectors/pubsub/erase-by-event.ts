@@ -111,8 +111,11 @@ async function takeAnswer(context: EraseContext, config: PubsubConfig, gateway: 
       return person('VENDOR_MALFORMED', 'The service acknowledged the event with something that cannot be read');
     case 'contradictory':
       return person('VENDOR_INCONSISTENT', 'The service acknowledged the event with two ends that exclude each other');
+    case 'nothing_held':
+      // Said in so many words, and not counted as none: it is there no more, or never was.
+      return { state: 'done', outcome: 'already_absent', counts, residue: [], vendorJob: cursor.message, cursor: toJson({ ...cursor, ackIds: [] }) };
     case 'done': {
-      // It looked and found none: that is not an erasure.
+      // It dealt with the event and counts nothing: that is not an erasure, and may be a name that it does not know the person by.
       const isNothing = cursor.verdict.counts !== undefined && Object.values(counts).every((each) => each === 0);
       return { state: 'done', outcome: isNothing ? 'nothing_matched' : 'erased', counts, residue: [], vendorJob: cursor.message, cursor: toJson({ ...cursor, ackIds: [] }) };
     }
@@ -124,6 +127,6 @@ export async function confirmByProbe(context: EraseContext, config: PubsubConfig
   const cursor = parseCursor(context.cursor);
   if (config.probe === undefined || !config.probe.proves_absence || cursor === undefined) return { state: 'attested' };
   const status = await askProbe(context, config.probe, keyOf(context, cursor.generation));
-  if (status === 'done') return { state: 'absent' };
+  if (status === 'done' || status === 'nothing_held') return { state: 'absent' };
   return status === 'pending' ? { state: 'later', afterMs: 60_000 } : { state: 'present', found: [context.identifier] };
 }

@@ -5,7 +5,7 @@ import { countsSchema } from '../../contract/outcomes.ts';
 /** `generation` counts the events of a task that must not be taken for one another: a service drops what it has dealt with, also where that failed. */
 const run = { generation: z.int().positive(), issuedAt: z.int() };
 
-const verdictSchema = z.strictObject({ status: z.enum(['done', 'failed', 'partial', 'malformed', 'contradictory']), counts: countsSchema.optional(), at: z.number().optional() });
+const verdictSchema = z.strictObject({ status: z.enum(['done', 'nothing_held', 'failed', 'partial', 'malformed', 'contradictory']), counts: countsSchema.optional(), at: z.number().optional() });
 /** What the service said that it came to. */
 export type Verdict = z.output<typeof verdictSchema>;
 

@@ -1,5 +1,5 @@
 import type { v1 } from '@google-cloud/pubsub';
-import { Failure, createGoogleTokens, vendorFailure, type ConnectorContext } from '../../connector-kit/index.ts';
+import { Failure, createGoogleCalls, type ConnectorContext } from '../../connector-kit/index.ts';
 import type { PubsubConfig } from './config.ts';
 
 const scope = 'https://www.googleapis.com/auth/pubsub';
@@ -25,67 +25,12 @@ export interface PubsubGateway {
   readonly look: (subscription: string | undefined) => Promise<void>;
 }
 
-/** What the SDK asks of what authenticates its calls and carries them; with it no call goes past the guard, and none asks the machine for credentials. */
-interface Carrier {
-  readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
-  readonly getRequestHeaders: () => Promise<Headers>;
-  readonly universeDomain: string;
-}
-
-const wordIn = (text: string): string | undefined => /"status"\s*:\s*"([A-Z_]{1,40})"/u.exec(text)?.[1];
-
-function carrierOf(config: PubsubConfig, context: ConnectorContext, note: (thrown: unknown) => void): Carrier {
-  const tokenOf = createGoogleTokens(config.credentials, scope, context);
-  const carry = async (url: string, init: RequestInit): Promise<Response> => {
-    const headers = new Headers(init.headers);
-    headers.set('authorization', `Bearer ${tokenOf()}`);
-    headers.delete('content-length');
-    const answer = await context.fetch(url, { method: init.method ?? 'GET', headers, ...(init.body === undefined ? {} : { body: init.body }) });
-    if (!answer.ok) {
-      const code = wordIn(await answer.text());
-      throw vendorFailure(answer.status, { retryAfter: answer.headers.get('retry-after'), ...(code === undefined ? {} : { vendorCode: code }), now: context.now() });
-    }
-    return answer;
-  };
-  return {
-    fetch: async (url, init) =>
-      carry(url, init).catch((error: unknown) => {
-        note(error);
-        throw error;
-      }),
-    getRequestHeaders: async () => new Headers({ authorization: `Bearer ${tokenOf()}` }),
-    universeDomain: 'googleapis.com',
-  };
-}
-
 /** Makes the gateway for one step. */
 export async function createPubsubGateway(config: PubsubConfig, context: ConnectorContext): Promise<PubsubGateway> {
   const sdk = await import('@google-cloud/pubsub');
-  let thrown: unknown;
-  const { protocol, hostname, port } = new URL(config.endpoint);
-  const options = {
-    fallback: true,
-    auth: carrierOf(config, context, (error) => {
-      thrown = error;
-    }),
-    apiEndpoint: hostname,
-    port: port === '' ? (protocol === 'http:' ? 80 : 443) : Number(port),
-    protocol: protocol.slice(0, -1),
-    universeDomain: 'googleapis.com',
-  };
-  const publisher = new sdk.v1.PublisherClient(options as unknown as ConstructorParameters<typeof v1.PublisherClient>[0]);
-  const subscriber = new sdk.v1.SubscriberClient(options as unknown as ConstructorParameters<typeof v1.SubscriberClient>[0]);
-  const run = async <Value>(call: () => Promise<Value>): Promise<Value> => {
-    thrown = undefined;
-    try {
-      return await call();
-    } catch (error) {
-      if (thrown !== undefined) throw thrown;
-      if (error instanceof Failure) throw error;
-      // The SDK stumbled over the answer. Its error may quote it, so it goes no further.
-      throw malformed();
-    }
-  };
+  const { clientOptions, run } = createGoogleCalls({ service: 'Pub/Sub', endpoint: config.endpoint, credentials: config.credentials, scope }, context);
+  const publisher = new sdk.v1.PublisherClient(clientOptions as ConstructorParameters<typeof v1.PublisherClient>[0]);
+  const subscriber = new sdk.v1.SubscriberClient(clientOptions as ConstructorParameters<typeof v1.SubscriberClient>[0]);
   return {
     publish: async ({ data, attributes, orderingKey }) =>
       run(async () => {

@@ -7,7 +7,7 @@ const addressedSchema = z.looseObject({ idempotency_key: z.string() });
 const acknowledgementSchema = z.looseObject({
   event: z.string(),
   idempotency_key: z.string(),
-  status: z.enum(['done', 'failed', 'partial', 'pending']),
+  status: z.enum(['done', 'nothing_held', 'failed', 'partial', 'pending']),
   counts: countsSchema.optional(),
   at: z.iso.datetime({ offset: true }).optional(),
 });
@@ -56,6 +56,8 @@ function readVerdict(body: unknown, event: string): Verdict | undefined {
   if (!parsed.success || parsed.data.event !== event) return { status: 'malformed' };
   const { status, counts, at } = parsed.data;
   if (status === 'pending') return undefined;
+  // Who held nothing has nothing to count.
+  if (status === 'nothing_held' && Object.values(counts ?? {}).some((count) => count > 0)) return { status: 'malformed' };
   return { status, ...(counts === undefined ? {} : { counts }), ...(at === undefined ? {} : { at: Date.parse(at) }) };
 }
 

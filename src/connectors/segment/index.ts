@@ -2,6 +2,7 @@ import type { Capabilities, Connector, ConnectorContext } from '../../connector-
 import { idTypesOf, segmentConfigSchema, type SegmentConfig } from './config.ts';
 import { confirmAbsence } from './confirm-absence.ts';
 import { eraseProfile } from './erase-profile.ts';
+import { exportProfiles } from './export-profiles.ts';
 import { locateProfile } from './locate-profile.ts';
 import { readExternalIds } from './profile-api.ts';
 import { listRegulations } from './public-api.ts';
@@ -16,7 +17,8 @@ const nobody = 'quittance-connection-check';
 
 /**
  * Segment: persons are looked up by the Profile API and erased by regulations of the Public API, followed until every destination has answered.
- * Confirmed by looking the person up again. It is the identity map of the other systems, so it is erased last.
+ * Confirmed by looking the person up again. What the Profile API shows is exported. It cannot correct: a trait changes only when a source sends
+ * a new event, which would be another source's word, and may merge profiles; so a correction goes to a person. It is the identity map of the other systems, so it is erased last.
  */
 export const segmentConnector: Connector<SegmentConfig> = {
   name: 'segment',
@@ -25,6 +27,7 @@ export const segmentConnector: Connector<SegmentConfig> = {
   capabilities: (config): Capabilities => ({
     erases: ['user_id'],
     locates: [...new Set(idTypesOf(config).map(({ kind }) => kind))],
+    ...(config.profile_api.form === 'external_ids' ? { exports: [...new Set(idTypesOf(config).map(({ kind }) => kind))], exportsWhole: true } : {}),
     actions: ['erase'],
     isIdentityMap: true,
     // Hours as a rule; 30 days is what Segment promises for its own stores (Segment, User Deletion and Suppression).
@@ -39,6 +42,8 @@ export const segmentConnector: Connector<SegmentConfig> = {
     locate: async (context, known) => locateProfile(context, config, known),
     erase: async (context) => eraseProfile(context, config),
     confirm: async (context) => confirmAbsence(context, config),
+    // The identify form answers an id and writes at the real vendor; what it would show of a profile is not described.
+    ...(config.profile_api.form === 'external_ids' ? { export: (context) => exportProfiles(context, config) } : {}),
   }),
 };
 

@@ -46,7 +46,7 @@ export async function* searchProfiles(context: ConnectorContext, config: Segment
  * The normal form, and the one that was given where Segment would tell them apart. A phone as given counts only with its country code: without
  * it the same digits may be somebody else's.
  */
-function spellingsOf({ kind, value, raw }: Identifier): readonly string[] {
+export function spellingsOf({ kind, value, raw }: Identifier): readonly string[] {
   const given = raw?.trim() ?? '';
   const isUsable = given !== '' && given.toLowerCase() !== value.toLowerCase() && (kind !== 'phone' || given.startsWith('+'));
   return isUsable ? [value, given] : [value];

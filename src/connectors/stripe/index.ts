@@ -2,15 +2,17 @@ import { z } from 'zod';
 import type { Connector } from '../../connector-kit/index.ts';
 import { stripeConfigSchema, type StripeConfig } from './config.ts';
 import { erase } from './erase.ts';
+import { exportCustomer } from './export-customer.ts';
 import { createStripeGateway } from './gateway.ts';
 import { confirm, locate } from './look-up.ts';
+import { confirmCustomer, rectifyCustomer } from './rectify-customer.ts';
 
 export { stripeConfigSchema, type StripeConfig } from './config.ts';
 
 const hourMs = 3_600_000;
 
 /**
- * Erases customers at Stripe, in the mode that the connection is configured for.
+ * Erases customers at Stripe, in the mode that the connection is configured for; gives what is held of them, and corrects it.
  * Facts are those of Stripe's API reference for version 2026-10-28 and of its Redaction Jobs preview.
  */
 export const stripeConnector: Connector<StripeConfig> = {
@@ -36,5 +38,8 @@ export const stripeConnector: Connector<StripeConfig> = {
     locate: async (context, known) => locate(config, context, known),
     erase: async (context) => erase(config, context),
     confirm: async (context) => confirm(config, context),
+    export: (context) => exportCustomer(config, context),
+    rectify: async (context) => rectifyCustomer(config, context),
+    confirmRectified: async (context) => confirmCustomer(config, context),
   }),
 };

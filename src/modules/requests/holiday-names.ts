@@ -1,42 +1,37 @@
-import Holidays from 'date-holidays';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import type { HolidayName } from './domain/legal-days.ts';
 
-const dayMs = 86_400_000;
+/** The years that the tables in `law-packs/holidays` have. */
+export const holidayYears = { first: 2020, last: 2040 } as const;
+
+const folder = fileURLToPath(new URL('../../../law-packs/holidays/', import.meta.url));
 
 /**
- * Makes the calendars of public holidays (date-holidays). Only what is public everywhere in the named country or state counts: a day too many would
- * let a period end too late. A calendar that the library does not have fails with an error that names it.
+ * Makes the calendars of public holidays, each read from its table in `law-packs/holidays` when it is first asked for. The tables are generated from the library
+ * date-holidays, which itself would take some 30 MB of every process. A calendar or a year that there is no table of fails with an error that names it: a
+ * year without holidays would let a period end too early.
  */
 export function createHolidayNames(): HolidayName {
-  const calendars = new Map<string, Holidays>();
-  const years = new Map<string, ReadonlyMap<string, string>>();
-  const calendarOf = (name: string): Holidays => {
-    const known = calendars.get(name);
-    if (known !== undefined) return known;
-    const [country = '', state] = name.split('-');
-    const calendar = new Holidays();
-    if (!Object.hasOwn(calendar.getCountries(), country) || (state !== undefined && !Object.hasOwn(calendar.getStates(country), state))) throw new Error(`There is no calendar of holidays for ${name}`);
-    calendar.init(country, state);
-    calendars.set(name, calendar);
-    return calendar;
-  };
-  const yearOf = (name: string, year: number): ReadonlyMap<string, string> => {
-    const key = `${name} ${year}`;
-    const known = years.get(key);
-    if (known !== undefined) return known;
-    const dates = new Map<string, string>();
-    for (const holiday of calendarOf(name).getHolidays(year, 'en')) {
-      if (holiday.type !== 'public') continue;
-      const first = Date.parse(`${holiday.date.slice(0, 10)}T00:00:00Z`);
-      const count = Math.max(1, Math.round((holiday.end.getTime() - holiday.start.getTime()) / dayMs));
-      for (let day = 0; day < count; day += 1) dates.set(new Date(first + day * dayMs).toISOString().slice(0, 10), holiday.name);
-    }
-    years.set(key, dates);
-    return dates;
-  };
+  const calendars = new Map<string, ReadonlyMap<string, string>>();
   return (calendar, date) => {
     const year = Number(date.slice(0, 4));
-    // What begins on the last days of a year may reach into the next.
-    return yearOf(calendar, year).get(date) ?? yearOf(calendar, year - 1).get(date);
+    if (!(year >= holidayYears.first && year <= holidayYears.last)) throw new Error(`The public holidays of ${calendar} are known for ${holidayYears.first} to ${holidayYears.last}, and not for ${year}: a newer version of Quittance has them`);
+    let days = calendars.get(calendar);
+    if (days === undefined) {
+      days = readCalendar(calendar);
+      calendars.set(calendar, days);
+    }
+    return days.get(date);
   };
+}
+
+function readCalendar(name: string): ReadonlyMap<string, string> {
+  let text: string;
+  try {
+    text = readFileSync(`${folder}${name}.txt`, 'utf8');
+  } catch (error) {
+    throw new Error(`There is no calendar of holidays for ${name}`, { cause: error });
+  }
+  return new Map(text.split('\n').filter((line) => line !== '').map((line) => [line.slice(0, 10), line.slice(11)]));
 }

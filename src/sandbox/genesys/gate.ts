@@ -45,6 +45,7 @@ export interface GenesysAnswer {
   readonly status: number;
   readonly body?: unknown;
   readonly lost?: boolean;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Registers one route behind the token, the client's scope and the limit. */
@@ -127,7 +128,7 @@ export function createGate(context: SimulatorContext, state: () => GenesysState)
           request.raw.socket.destroy();
           return reply;
         }
-        return reply.code(answer.status).send(answer.body);
+        return reply.code(answer.status).headers({ ...answer.headers }).send(answer.body);
       },
     });
   };

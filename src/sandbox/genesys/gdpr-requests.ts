@@ -1,9 +1,13 @@
 import type { FastifyRequest } from 'fastify';
 import type { SimulatorContext } from '../simulator.ts';
 import { problem, type AddRoute, type GenesysAnswer } from './gate.ts';
-import { nextId, type GdprRequest, type GdprStatus, type GdprSubject, type GenesysState } from './genesys-state.ts';
+import { nextId, type GdprRequest, type GdprStatus, type GdprSubject, type GdprTerm, type GenesysState } from './genesys-state.ts';
 
-const stages: readonly GdprStatus[] = ['INITIATED', 'SEARCHING', 'DELETING', 'FINALIZING'];
+const stagesOf: Readonly<Record<GdprRequest['requestType'], readonly GdprStatus[]>> = {
+  GDPR_DELETE: ['INITIATED', 'SEARCHING', 'DELETING', 'FINALIZING'],
+  GDPR_UPDATE: ['INITIATED', 'SEARCHING', 'UPDATING', 'FINALIZING'],
+  GDPR_EXPORT: ['INITIATED', 'SEARCHING', 'SEARCHING', 'FINALIZING'],
+};
 const pageSizeMax = 100;
 const digits = (value: string): string => value.replaceAll(/\D/gu, '');
 const same = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();
@@ -29,8 +33,28 @@ function keysOf(subject: GdprSubject): readonly string[] {
   return Object.entries(named).flatMap(([key, value]) => (value === undefined ? [] : [JSON.stringify([key, value])]));
 }
 
+/** A subject with one value replaced by another; values are matched as the searches match them. */
+function replaced(subject: GdprSubject, { type, existingValue, updatedValue }: GdprTerm): GdprSubject {
+  const inAll = (held: readonly string[] | undefined, matches: (one: string, other: string) => boolean): string[] => (held ?? []).map((each) => (matches(each, existingValue) ? updatedValue : each));
+  switch (type) {
+    case 'NAME':
+      return subject.name !== undefined && same(subject.name, existingValue) ? { ...subject, name: updatedValue } : subject;
+    case 'ADDRESS':
+      return { ...subject, addresses: inAll(subject.addresses, same) };
+    case 'EMAIL':
+      return { ...subject, emailAddresses: inAll(subject.emailAddresses, same) };
+    case 'PHONE':
+      return { ...subject, phoneNumbers: inAll(subject.phoneNumbers, (one, other) => digits(one) === digits(other)) };
+    case 'EXTERNAL_ID':
+      return subject.externalId === existingValue ? { ...subject, externalId: updatedValue } : subject;
+    default:
+      return subject;
+  }
+}
+
 function settle(state: GenesysState, context: SimulatorContext, request: GdprRequest): void {
   if (request.status === 'COMPLETED' || request.status === 'ERROR') return;
+  const stages = stagesOf[request.requestType];
   const stage = state.account.gdpr_stage_ms === 0 ? stages.length : Math.floor((context.now() - request.createdAtMs) / state.account.gdpr_stage_ms);
   const status = stages[stage];
   if (status !== undefined) {
@@ -38,10 +62,20 @@ function settle(state: GenesysState, context: SimulatorContext, request: GdprReq
     return;
   }
   request.status = request.ends;
-  // Without the confirmation a request runs to its end like any other, and deletes nothing.
-  if (request.ends === 'ERROR' || request.lying || !request.deleteConfirmed) return;
   const keys = new Set(keysOf(request.subject));
-  for (const held of state.subjects.filter(({ subject }) => keysOf(subject).some((key) => keys.has(key)))) {
+  const concerned = state.subjects.filter(({ subject }) => keysOf(subject).some((key) => keys.has(key)));
+  if (request.requestType === 'GDPR_EXPORT') request.archives = request.ends === 'ERROR' ? [] : concerned.flatMap(({ archives }) => archives);
+  // Without the confirmation a request to delete runs to its end like any other, and deletes nothing.
+  if (request.ends === 'ERROR' || request.lying || request.requestType === 'GDPR_EXPORT') return;
+  if (request.requestType === 'GDPR_UPDATE') {
+    for (const held of concerned) {
+      held.subject = request.terms.reduce(replaced, held.subject);
+      context.effect('subject.updated', request.id);
+    }
+    return;
+  }
+  if (!request.deleteConfirmed) return;
+  for (const held of concerned) {
     state.subjects.splice(state.subjects.indexOf(held), 1);
     context.effect(held.subject.userId === undefined ? 'subject.deleted' : 'user.deleted', request.id);
   }
@@ -52,13 +86,17 @@ export function settleGdpr(state: GenesysState, context: SimulatorContext): void
   for (const request of state.requests.values()) settle(state, context, request);
 }
 
+const hostOf = (request: FastifyRequest): string => `http://${request.headers.host ?? ''}`;
 const selfUri = (path: string): string => `/api/v2/gdpr/${path}`;
 
-function show(request: GdprRequest): unknown {
+function show(request: GdprRequest, host: string): unknown {
+  const results = request.archives.map((_each, at) => `${host}/api/v2/downloads/${request.id}-${at}`);
   return {
     id: request.id,
     createdBy: { id: '5b000000-0000-4000-8000-ffffffffffff', selfUri: '/api/v2/users/5b000000-0000-4000-8000-ffffffffffff' },
-    requestType: 'GDPR_DELETE',
+    requestType: request.requestType,
+    ...(request.terms.length === 0 ? {} : { replacementTerms: request.terms }),
+    ...(results[0] === undefined ? {} : results.length === 1 ? { resultsUrl: results[0] } : { resultsUrls: results }),
     createdDate: new Date(request.createdAtMs).toISOString(),
     status: request.status,
     subject: request.subject,
@@ -77,16 +115,21 @@ function search(state: GenesysState, context: SimulatorContext, request: Fastify
 }
 
 function create(state: GenesysState, context: SimulatorContext, request: FastifyRequest): GenesysAnswer {
-  const { requestType, subject } = (request.body ?? {}) as { requestType?: unknown; subject?: GdprSubject };
-  if (requestType !== 'GDPR_DELETE') throw problem(400, 'Value is not valid for field requestType', { code: 'invalid.value' });
+  const { requestType, subject, replacementTerms } = (request.body ?? {}) as { requestType?: GdprRequest['requestType']; subject?: GdprSubject; replacementTerms?: readonly GdprTerm[] };
+  if (requestType === undefined || !Object.hasOwn(stagesOf, requestType)) throw problem(400, 'Value is not valid for field requestType', { code: 'invalid.value' });
   if (typeof subject !== 'object' || subject === null || keysOf(subject).length === 0) throw problem(400, 'The subject names nobody', { code: 'bad.request' });
+  const terms = replacementTerms ?? [];
+  if ((requestType === 'GDPR_UPDATE') !== terms.length > 0) throw problem(400, 'Replacement terms are for GDPR_UPDATE, which needs them', { code: 'bad.request' });
   const owners = subject.emailAddresses ?? [];
   for (const owner of owners) state.sentinels.visit(owner);
   const keys = new Set(keysOf(subject));
   const held = state.subjects.find((each) => keysOf(each.subject).some((key) => keys.has(key)));
   const made: GdprRequest = {
     id: nextId(state),
+    requestType,
     subject,
+    terms,
+    archives: [],
     createdAtMs: context.now(),
     deleteConfirmed: (request.query as Record<string, string>)['deleteConfirmed'] === 'true',
     lying: context.lies(request) || owners.some((owner) => state.sentinels.lies(owner)),
@@ -95,7 +138,7 @@ function create(state: GenesysState, context: SimulatorContext, request: Fastify
   };
   state.requests.set(made.id, made);
   context.effect('gdpr_request.created', made.id);
-  return { status: 200, body: show(made), lost: owners.some((owner) => state.sentinels.losesAnswer(owner)) };
+  return { status: 200, body: show(made, hostOf(request)), lost: owners.some((owner) => state.sentinels.losesAnswer(owner)) };
 }
 
 function list(state: GenesysState, context: SimulatorContext, request: FastifyRequest): GenesysAnswer {
@@ -111,7 +154,7 @@ function list(state: GenesysState, context: SimulatorContext, request: FastifyRe
   return {
     status: 200,
     body: {
-      entities: all.slice((pageNumber - 1) * pageSize, pageNumber * pageSize).map(show),
+      entities: all.slice((pageNumber - 1) * pageSize, pageNumber * pageSize).map((each) => show(each, hostOf(request))),
       pageSize,
       pageNumber,
       total: all.length,
@@ -125,7 +168,7 @@ function list(state: GenesysState, context: SimulatorContext, request: FastifyRe
   };
 }
 
-/** The GDPR API of the public platform, deletions only. */
+/** The GDPR API of the public platform. */
 export function gdprRoutes(add: AddRoute, state: () => GenesysState, context: SimulatorContext): void {
   const needs = { scope: 'gdpr', isBare: false };
   add('GET', '/api/v2/gdpr/subjects', needs, (request) => search(state(), context, request));
@@ -135,6 +178,27 @@ export function gdprRoutes(add: AddRoute, state: () => GenesysState, context: Si
     const found = state().requests.get((request.params as { id: string }).id);
     if (found === undefined) throw problem(404, 'The requested resource was not found.');
     settle(state(), context, found);
-    return { status: 200, body: show(found) };
+    return { status: 200, body: show(found, hostOf(request)) };
+  });
+  const archiveOf = (name: string): string => {
+    const { request = '', at = '' } = /^(?<request>.+)-(?<at>\d+)$/u.exec(name)?.groups ?? {};
+    const archive = state().requests.get(request)?.archives[Number(at)];
+    if (archive === undefined) throw problem(404, 'The requested resource was not found.');
+    return archive;
+  };
+  add('GET', '/api/v2/downloads/:name', needs, (request) => {
+    const { name } = request.params as { name: string };
+    const archive = archiveOf(name);
+    if (state().account.archives === 'own') return { status: 200, body: Buffer.from(archive), headers: { 'content-type': 'application/zip' } };
+    return { status: 302, body: '', headers: { location: `http://localhost:${request.headers.host?.split(':')[1] ?? ''}/archives/${name}?signature=sandbox` } };
+  });
+  context.app.get('/archives/:name', async (request, reply) => {
+    // A signed address takes no token, and a token that is sent all the same is one that was given away.
+    if ((request.query as Record<string, string>)['signature'] !== 'sandbox' || request.headers.authorization !== undefined) return reply.code(403).send();
+    const whole = Buffer.from(archiveOf((request.params as { name: string }).name));
+    const until = /^bytes=0-(\d+)$/u.exec(request.headers.range ?? '')?.[1];
+    if (until === undefined) return reply.header('content-type', 'application/zip').send(whole);
+    const part = whole.subarray(0, Number(until) + 1);
+    return reply.code(206).headers({ 'content-type': 'application/zip', 'content-range': `bytes 0-${part.length - 1}/${whole.length}` }).send(part);
   });
 }

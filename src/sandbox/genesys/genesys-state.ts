@@ -46,6 +46,8 @@ const accountSchema = z.strictObject({
   callback_secret: z.string(),
   callbacks: callbackMode,
   callback_late_ms: z.int().min(0),
+  /** Where finished exports lie: at the platform itself, or behind a redirect to a signed address, which takes no token. */
+  archives: z.enum(['own', 'redirected']),
   /** Each GDPR request goes through four stages of this length. */
   gdpr_stage_ms: z.int().min(0),
 });
@@ -69,7 +71,16 @@ export const genesysSeedSchema = z.strictObject({
     )
     .optional(),
   /** What the GDPR API finds and deletes. */
-  subjects: z.array(z.strictObject({ subject: gdprSubjectSchema, ends: z.enum(['COMPLETED', 'ERROR']).default('COMPLETED') })).optional(),
+  subjects: z
+    .array(
+      z.strictObject({
+        subject: gdprSubjectSchema,
+        ends: z.enum(['COMPLETED', 'ERROR']).default('COMPLETED'),
+        /** What each archive of an export of the subject holds. */
+        archives: z.array(z.string()).default(['an archive']),
+      }),
+    )
+    .optional(),
 });
 /** The seed of the Genesys simulator, before it is checked. */
 export type GenesysSeed = z.input<typeof genesysSeedSchema>;
@@ -98,20 +109,32 @@ export interface PiiJob {
   recordsDeleted: number;
 }
 
+/** What a correction replaces by what. */
+export interface GdprTerm {
+  readonly type: string;
+  readonly existingValue: string;
+  readonly updatedValue: string;
+}
+
 /** One accepted request of the GDPR API. */
 export interface GdprRequest {
   readonly id: string;
   readonly subject: GdprSubject;
   readonly createdAtMs: number;
+  readonly requestType: 'GDPR_DELETE' | 'GDPR_UPDATE' | 'GDPR_EXPORT';
+  readonly terms: readonly GdprTerm[];
   readonly deleteConfirmed: boolean;
   readonly lying: boolean;
   readonly ends: 'COMPLETED' | 'ERROR';
   status: GdprStatus;
+  /** Of a finished export. */
+  archives: readonly string[];
 }
 
 /** A subject that the organisation holds. */
 export interface HeldSubject {
-  readonly subject: GdprSubject;
+  subject: GdprSubject;
+  readonly archives: readonly string[];
   readonly ends: 'COMPLETED' | 'ERROR';
 }
 
@@ -175,6 +198,7 @@ export function createGenesysState(): GenesysState {
       callback_secret: 'sandbox-callback-secret',
       callbacks: 'sent',
       callback_late_ms: 3_600_000,
+      archives: 'own',
       gdpr_stage_ms: 43_200_000,
     },
     sequence: 0,

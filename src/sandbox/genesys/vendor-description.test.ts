@@ -54,7 +54,15 @@ test('what the simulator of the GDPR API answers is what Genesys’ own descript
   const made = (await call('/api/v2/gdpr/requests?deleteConfirmed=true', { requestType: 'GDPR_DELETE', subject: found.entities[0] })) as { id: string };
   expectValid('GDPRRequest', made);
   expectValid('GDPRRequest', await call(`/api/v2/gdpr/requests/${made.id}`));
-  expectValid('GDPRRequestEntityListing', await call('/api/v2/gdpr/requests?pageSize=1'));
-  expectValid('ErrorBody', await call('/api/v2/gdpr/requests/none'));
-  expectValid('ErrorBody', await call('/api/v2/gdpr/subjects?searchType=ODD&searchValue=x'));
+  const replacementTerms = [{ type: 'EMAIL', existingValue: 'ada@example.com', updatedValue: 'ada.new@example.com' }];
+  expectValid('GDPRRequest', await call('/api/v2/gdpr/requests', { requestType: 'GDPR_UPDATE', subject: found.entities[0], replacementTerms }));
+  const copy = (await call('/api/v2/gdpr/requests', { requestType: 'GDPR_EXPORT', subject: found.entities[0] })) as { id: string };
+  vendor.advance(3 * 86_400_000);
+  const anew = await authorised();
+  const done = await anew(`/api/v2/gdpr/requests/${copy.id}`);
+  expect(done).toMatchObject({ status: 'COMPLETED', resultsUrl: expect.any(String) as string });
+  expectValid('GDPRRequest', done);
+  expectValid('GDPRRequestEntityListing', await anew('/api/v2/gdpr/requests?pageSize=1'));
+  expectValid('ErrorBody', await anew('/api/v2/gdpr/requests/none'));
+  expectValid('ErrorBody', await anew('/api/v2/gdpr/subjects?searchType=ODD&searchValue=x'));
 });

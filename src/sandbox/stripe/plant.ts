@@ -24,7 +24,7 @@ const customerSeed = z.strictObject({
   metadata: z.record(z.string(), z.string()).optional(),
   tax_ids: z.array(z.strictObject({ type: z.string(), value: z.string() })).optional(),
   payment_methods: z.array(z.strictObject({ last4: z.string().length(4) })).optional(),
-  subscriptions: z.array(z.strictObject({ status: z.enum(['active', 'canceled', 'past_due', 'trialing']) })).optional(),
+  subscriptions: z.array(z.strictObject({ status: z.enum(['active', 'canceled', 'past_due', 'trialing']), items: z.int().optional() })).optional(),
   payment_intents: z.array(z.strictObject({ status: z.enum(['requires_payment_method', 'succeeded', 'canceled']), created })).optional(),
   charges: z
     .array(
@@ -32,11 +32,15 @@ const customerSeed = z.strictObject({
         created,
         amount: z.int().optional(),
         description: z.string().optional(),
+        refunded: z.int().positive().optional(),
         dispute: z.enum(['needs_response', 'under_review', 'won', 'lost']).optional(),
       }),
     )
     .optional(),
-  invoices: z.array(z.strictObject({ created, status: z.enum(['draft', 'open', 'paid', 'void']), total: z.int().optional() })).optional(),
+  invoices: z.array(z.strictObject({ created, status: z.enum(['draft', 'open', 'paid', 'void']), total: z.int().optional(), lines: z.int().optional() })).optional(),
+  setup_intents: z.array(z.strictObject({ status: z.enum(['requires_payment_method', 'succeeded', 'canceled']) })).optional(),
+  checkout_sessions: z.array(z.strictObject({ status: z.enum(['open', 'complete', 'expired']) })).optional(),
+  balance_transactions: z.array(z.strictObject({ amount: z.int(), description: z.string().optional() })).optional(),
 });
 
 /** What can be planted in the Stripe simulator; times are in seconds since the epoch, and default to 200 days ago. */
@@ -109,7 +113,7 @@ function chargeOf(owner: Owner, id: string, each: NonNullable<CustomerSeed['char
     object: 'charge',
     amount,
     amount_captured: amount,
-    amount_refunded: 0,
+    amount_refunded: each.refunded ?? 0,
     billing_details: billing(owner.seed),
     captured: true,
     created: each.created ?? owner.created,
@@ -123,7 +127,7 @@ function chargeOf(owner: Owner, id: string, each: NonNullable<CustomerSeed['char
     paid: true,
     payment_intent: null,
     receipt_email: owner.seed.email ?? null,
-    refunded: false,
+    refunded: each.refunded === amount,
     refunds: emptyList(`/v1/charges/${id}/refunds`),
     shipping: owner.seed.shipping ?? null,
     status: 'succeeded',
@@ -200,6 +204,7 @@ function intentOf(owner: Owner, id: string, each: NonNullable<CustomerSeed['paym
     object: 'payment_intent',
     amount: 2000,
     capture_method: 'automatic',
+    client_secret: `${id}_secret_sandbox`,
     confirmation_method: 'automatic',
     created: each.created ?? owner.created,
     currency: 'usd',
@@ -236,6 +241,32 @@ function subscriptionOf(owner: Owner, id: string, status: string): StripeObject 
   };
 }
 
+/** Stripe shows the first ten of a list that is inside an object. */
+const EMBEDDED_MAX = 10;
+
+function embed(state: StripeState, of: StripeObject, list: { prefix: string; count: number; item: (id: string) => StripeObject; url: string }): object {
+  const all = Array.from({ length: list.count }, () => list.item(nextId(state, list.prefix)));
+  state.embedded.set(of.id, all);
+  return { object: 'list', data: all.toReversed().slice(0, EMBEDDED_MAX), has_more: all.length > EMBEDDED_MAX, url: list.url };
+}
+
+/** What only a copy of the data asks for. */
+function plantMore(state: StripeState, { id: customer, seed, created: at }: Owner, keep: (collection: Collection, item: StripeObject) => StripeObject): object {
+  const base = { created: at, customer, livemode: false, metadata: {} };
+  return {
+    setup_intents: (seed.setup_intents ?? []).map(({ status }) => {
+      const id = nextId(state, 'seti');
+      return keep('setup_intents', { id, object: 'setup_intent', ...base, client_secret: `${id}_secret_sandbox`, payment_method: null, status, usage: 'off_session' });
+    }),
+    checkout_sessions: (seed.checkout_sessions ?? []).map(({ status }) =>
+      keep('checkout_sessions', { id: nextId(state, 'cs_test'), object: 'checkout.session', ...base, client_secret: null, customer_details: billing(seed), mode: 'payment', status, url: null }),
+    ),
+    balance_transactions: (seed.balance_transactions ?? []).map(({ amount, description }) =>
+      keep('balance_transactions', { id: nextId(state, 'cbtxn'), object: 'customer_balance_transaction', ...base, amount, currency: 'usd', description: description ?? null, ending_balance: amount, type: 'adjustment' }),
+    ),
+  };
+}
+
 function plantCustomer(state: StripeState, seed: CustomerSeed, nowMs: number): object {
   const createdSeconds = seed.created ?? Math.floor(nowMs / 1000) - DEFAULT_AGE_SECONDS;
   const owner: Owner = { id: seed.id ?? nextId(state, 'cus'), seed, created: createdSeconds };
@@ -268,16 +299,29 @@ function plantCustomer(state: StripeState, seed: CustomerSeed, nowMs: number): o
         type: 'card',
       }),
     ),
-    subscriptions: (seed.subscriptions ?? []).map((each) =>
-      keep('subscriptions', subscriptionOf(owner, nextId(state, 'sub'), each.status)),
-    ),
+    subscriptions: (seed.subscriptions ?? []).map((each) => {
+      const subscription = keep('subscriptions', subscriptionOf(owner, nextId(state, 'sub'), each.status));
+      const item = (id: string): StripeObject => ({ id, object: 'subscription_item', created: owner.created, metadata: {}, quantity: 1, subscription: subscription.id });
+      subscription['items'] = embed(state, subscription, { prefix: 'si', count: each.items ?? 0, item, url: `/v1/subscription_items?subscription=${subscription.id}` });
+      return subscription;
+    }),
     payment_intents: (seed.payment_intents ?? []).map((each) => keep('payment_intents', intentOf(owner, nextId(state, 'pi'), each))),
     charges: (seed.charges ?? []).map((each) => {
       const charge = keep('charges', chargeOf(owner, nextId(state, 'ch'), each));
       if (each.dispute !== undefined) keep('disputes', disputeOf(owner, nextId(state, 'dp'), charge, each.dispute));
+      if (each.refunded !== undefined) {
+        const refund = keep('refunds', { id: nextId(state, 're'), object: 'refund', amount: each.refunded, charge: charge.id, created: charge.created, currency: 'usd', metadata: {}, reason: null, status: 'succeeded' });
+        charge['refunds'] = { ...(charge['refunds'] as object), data: [refund] };
+      }
       return charge;
     }),
-    invoices: (seed.invoices ?? []).map((each) => keep('invoices', invoiceOf(owner, nextId(state, 'in'), each))),
+    invoices: (seed.invoices ?? []).map((each) => {
+      const invoice = keep('invoices', invoiceOf(owner, nextId(state, 'in'), each));
+      const item = (id: string): StripeObject => ({ id, object: 'line_item', amount: 100, created: owner.created, currency: 'usd', description: `Line ${id}`, metadata: {} });
+      invoice['lines'] = embed(state, invoice, { prefix: 'il', count: each.lines ?? 0, item, url: `/v1/invoices/${invoice.id}/lines` });
+      return invoice;
+    }),
+    ...plantMore(state, owner, keep),
   };
 }
 

@@ -7,12 +7,16 @@ import { invalid, missing } from './problem.ts';
 import { ownedBy, ownerEmail, type Collection, type StripeObject, type StripeState } from './state.ts';
 
 const NOUNS: Readonly<Record<Collection, string>> = {
+  balance_transactions: 'customer balance transaction',
   charges: 'charge',
+  checkout_sessions: 'checkout.session',
   customers: 'customer',
   disputes: 'dispute',
   invoices: 'invoice',
   payment_intents: 'payment_intent',
   payment_methods: 'PaymentMethod',
+  refunds: 'refund',
+  setup_intents: 'setupintent',
   subscriptions: 'subscription',
   tax_ids: 'tax id',
 };
@@ -23,12 +27,14 @@ const LISTS: Readonly<Partial<Record<Collection, { by: readonly string[]; accept
   disputes: { by: ['charge', 'payment_intent'], accepts: ['created'] },
   invoices: { by: ['customer', 'status', 'subscription'], accepts: ['created', 'collection_method', 'due_date'] },
   payment_intents: { by: ['customer'], accepts: ['created'] },
+  refunds: { by: ['charge', 'payment_intent'], accepts: ['created'] },
+  setup_intents: { by: ['customer', 'payment_method'], accepts: ['created'] },
   subscriptions: { by: ['customer'], accepts: ['status', 'created', 'price', 'collection_method'] },
 };
 
-/** The customer that an object hangs on; a dispute hangs on its charge's. */
+/** The customer that an object hangs on; a dispute and a refund hang on their charge's. */
 function customerOf(state: StripeState, item: StripeObject): unknown {
-  if (item.object !== 'dispute') return item['customer'];
+  if (item.object !== 'dispute' && item.object !== 'refund') return item['customer'];
   return state.objects.charges.get(String(item['charge']))?.['customer'];
 }
 
@@ -103,7 +109,22 @@ export function recordRoutes(add: AddRoute, state: () => StripeState, context: S
     add('GET', `/v1/${collection}/:id`, (input) => find(state(), input, collection));
   }
   add('GET', '/v1/payment_methods/:id', (input) => find(state(), input, 'payment_methods'));
-  for (const collection of ['tax_ids', 'payment_methods'] as const) {
+  add('GET', '/v1/checkout/sessions', (input) => {
+    const customer = textOf(input.query['customer']);
+    input.visit(ownerEmail(state(), customer));
+    const found = [...state().objects.checkout_sessions.values()].filter((each) => customer === undefined || each['customer'] === customer);
+    return listPage(input, NOUNS.checkout_sessions, found, ['customer', 'payment_intent', 'subscription', 'status', 'created']);
+  });
+  for (const [parent, child, noun] of [['invoices', 'lines', 'line item'], ['subscriptions', 'items', 'subscription item']] as const) {
+    const whole = (id: string, param: string): readonly StripeObject[] => {
+      const item = state().objects[parent].get(id);
+      if (item === undefined) throw missing(NOUNS[parent], id, param);
+      return state().embedded.get(item.id) ?? [];
+    };
+    if (child === 'lines') add('GET', '/v1/invoices/:id/lines', (input) => listPage(input, noun, whole(input.params['id'] ?? '', 'invoice')));
+    else add('GET', '/v1/subscription_items', (input) => listPage(input, noun, whole(textOf(input.query['subscription']) ?? '', 'subscription'), ['subscription']));
+  }
+  for (const collection of ['tax_ids', 'payment_methods', 'balance_transactions'] as const) {
     add('GET', `/v1/customers/:customer/${collection}`, (input) =>
       listPage(input, NOUNS[collection], ownedBy(state(), collection, liveCustomer(state(), input).id), ['type']),
     );

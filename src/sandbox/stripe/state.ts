@@ -10,7 +10,18 @@ export interface StripeObject {
 
 /** The collections that the simulator keeps, by the names that their paths use. */
 export type Collection =
-  'charges' | 'customers' | 'disputes' | 'invoices' | 'payment_intents' | 'payment_methods' | 'subscriptions' | 'tax_ids';
+  | 'balance_transactions'
+  | 'charges'
+  | 'checkout_sessions'
+  | 'customers'
+  | 'disputes'
+  | 'invoices'
+  | 'payment_intents'
+  | 'payment_methods'
+  | 'refunds'
+  | 'setup_intents'
+  | 'subscriptions'
+  | 'tax_ids';
 
 /** What the redaction simulator stores beside the answered job. */
 export interface StoredJob {
@@ -41,6 +52,8 @@ export interface KeyedAnswer {
 /** Everything that one Stripe sandbox account holds. */
 export interface StripeState {
   readonly objects: Readonly<Record<Collection, Map<string, StripeObject>>>;
+  /** The whole lists that an invoice or a subscription shows the first ten of, by its id. */
+  readonly embedded: Map<string, readonly StripeObject[]>;
   readonly deleted: Set<string>;
   /** The address under which a customer first became known: sentinels outlive scrubbing and deletion. */
   readonly owners: Map<string, string>;
@@ -67,15 +80,20 @@ const DEFAULT_ACCOUNT: StripeAccount = {
 export function createStripeState(): StripeState {
   return {
     objects: {
+      balance_transactions: new Map(),
       charges: new Map(),
+      checkout_sessions: new Map(),
       customers: new Map(),
       disputes: new Map(),
       invoices: new Map(),
       payment_intents: new Map(),
       payment_methods: new Map(),
+      refunds: new Map(),
+      setup_intents: new Map(),
       subscriptions: new Map(),
       tax_ids: new Map(),
     },
+    embedded: new Map(),
     deleted: new Set(),
     owners: new Map(),
     changedAtMs: new Map(),
