@@ -1,13 +1,17 @@
+import { destinationDefaults, makeEvents } from './composition/make-events.ts';
 import { makeExports } from './composition/make-exports.ts';
+import { makeInbound } from './composition/make-inbound.ts';
+import { makeRecipients } from './composition/make-recipients.ts';
+import { makeServer } from './composition/make-server.ts';
 import { jobKinds, scheduleWork, startWork } from './composition/work.ts';
 import { networkTransport, type Transport } from './connector-kit/index.ts';
 import { connectors } from './connectors/registry.ts';
+import type { AuditEntry } from './contract/audit-entry.ts';
 import type { Identifier, IdentifierKind } from './contract/identifiers.ts';
 import type { RequestId, TaskId } from './contract/ids.ts';
-import { createAuthenticate, guardRoutes, type ApiKey } from './modules/access/index.ts';
 import { createAudit, type Audit, type AuditAlert } from './modules/audit/index.ts';
-import { checkConnections, createConnections, registerConnectionRoutes, type Connections } from './modules/connections/index.ts';
-import { registerExportRoutes } from './modules/exports/index.ts';
+import { checkConnections, createConnections, type Connections } from './modules/connections/index.ts';
+import { checkEvents, subscribersToCheck } from './modules/events/index.ts';
 import {
   createFailedProofs,
   createMapping,
@@ -19,43 +23,38 @@ import {
   isNewInstallation,
   keysRewrap,
   normalise,
-  registerKeyRoutes,
   type Mapping,
   type SuppressionLedger,
 } from './modules/identity/index.ts';
 import {
+  checkEventSources,
   checkVerifyConfig,
-  createAcceptRequest,
   createAskAboutProof,
-  createGdprRequests,
   createIntakePressure,
   createProofService,
   createSources,
-  createVerifySubject,
   proofAsk,
   gdprKeys,
-  registerGdprRoutes,
-  registerIntakeRoutes,
 } from './modules/intake/index.ts';
-import { codeOccasion, createMailer, createNoticeCatalogue, createNotificationSender, createNotify, createOfficerHooks, createSmsCodeJudge, createTexter } from './modules/notifications/index.ts';
+import { codeOccasion, createMailer, createNoticeCatalogue, createNotificationSender, createNotify, createOfficerHooks, createRecipients, createTexter } from './modules/notifications/index.ts';
 import {
   type BoundaryName,
   createAdvanceRequest,
+  createCarryOutAnew,
   createNoticeFacts,
   createRunTask,
   freeLeases,
-  openManualTask,
+  hearOfJobs,
   type OrchestrationDeps,
   type OrchestrationTables,
   type Reconciled,
   reconcileVendorJobs,
-  registerOrchestrationRoutes,
   sweepDue,
   type Swept,
   wakeConnection,
 } from './modules/orchestration/index.ts';
-import { appealWaits, createClockActions, createClockReminders, createLawClocks, createOpenRequest, createRequestActions, createRequestNoticeFacts, findRequest, registerClockRoutes, registerRequestRoutes, wakeUnderWay, type RequestTables } from './modules/requests/index.ts';
-import { createRestrictions, registerRestrictionRoutes } from './modules/restrictions/index.ts';
+import { appealWaits, type ClockActionDeps, createClockReminders, createLawClocks, createRequestActions, createRequestNoticeFacts, findRequest, wakeUnderWay, type RequestTables } from './modules/requests/index.ts';
+import { createRestrictions } from './modules/restrictions/index.ts';
 import { isoTime, systemClock, type Clock } from './platform/clock.ts';
 import type { ConfigDocument } from './platform/config/document.ts';
 import { processSecretSources, resolveSecret, resolveSecrets, type SecretSources } from './platform/config/load.ts';
@@ -63,15 +62,14 @@ import type { Settings } from './platform/config/settings.ts';
 import { keyProviderOf, operatorKeyOf } from './platform/crypto/installation-keys.ts';
 import { createChangingKey, loadSystemKeys } from './platform/crypto/system-keys.ts';
 import { migrate } from './platform/db/migrate.ts';
+import type { Tx } from './platform/db/database.ts';
 import { openDatabases, type Databases } from './platform/db/open-databases.ts';
-import { registerHealthRoutes } from './platform/http/health.ts';
 import { Failure } from './platform/failure.ts';
-import { createHttpServer, type HttpServer } from './platform/http/server.ts';
+import type { HttpServer } from './platform/http/server.ts';
 import { startJobs } from './platform/jobs/jobs.ts';
 import type { Log } from './platform/log.ts';
 import { systemRandom, type Random } from './platform/random.ts';
 import { Secret } from './platform/secret.ts';
-import { version } from './version.ts';
 
 /** What a process can do; `quittance serve` does all three unless told otherwise. */
 export const serviceNames = ['http', 'worker', 'scheduler'] as const;
@@ -127,8 +125,6 @@ export interface Quittance {
 /** How long a stopping process waits for the steps it is in. */
 const stopGraceMs = 30_000;
 const hourMs = 3_600_000;
-/** How long the system that knows the accounts may take to say whether there is one. */
-const askMs = 15_000;
 
 /**
  * Connections that wait to be taken. Node's 511 fill up when a thousand senders come at once to a server whose only thread is at the embedded
@@ -145,16 +141,18 @@ async function listen(app: HttpServer, settings: Settings): Promise<string> {
 }
 
 /** Refuses a configuration that a start would refuse, without a database and without a call, and answers what leaves data behind. Fails with `CONFIG_INVALID`. */
-export function checkConfig(config: ConfigDocument, secrets: SecretSources): readonly string[] {
+export function checkConfig(config: ConfigDocument, settings: Settings, secrets: SecretSources): readonly string[] {
   checkVerifyConfig(config);
+  checkEvents(config.events, secrets, destinationDefaults(settings));
   createLawClocks(config.clocks, config.requests.default_law);
   createNoticeCatalogue(config.notices);
-  const findings = checkConnections({ connectors, secrets }, config.connections);
+  const findings = [...checkConnections({ connectors, secrets }, config.connections), ...createRecipients(config).findings];
   if (config.gdpr_request !== undefined) {
     gdprKeys(config.gdpr_request, secrets, globalThis.fetch);
     if (config.connections[config.gdpr_request.users] === undefined) throw new Failure('CONFIG_INVALID', '/gdpr_request/users is not the name of a connection');
   }
   createSources(config.sources, secrets, globalThis.fetch);
+  checkEventSources(config, { secrets, kafkaBrokers: settings.kafkaBrokers });
   for (const [index, each] of config.access.api_keys.entries()) resolveSecret(each.key, `/access/api_keys/${index}/key`, secrets);
   if (config.mail !== undefined) resolveSecret(config.mail.smtp_url, '/mail/smtp_url', secrets);
   if (config.identity.proof_service !== undefined) createProofService(config.identity.proof_service, { clock: systemClock, secrets, transport: networkTransport });
@@ -210,11 +208,15 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
     // Stopped in this order: first the work, then the writer of the log, which carries what the work recorded last.
     if (runs('worker')) stops.unshift(await audit.startWriter());
     stops.unshift(() => jobs.stop(stopGraceMs));
-    const record = audit.record;
+    const vault = createVault({ database, keyProvider, systemKeys, clock });
+    const events = await makeEvents({ settings, config, secrets, database, clock, random, log, jobs, vault, transport: edges.transport, notify, onAcknowledged: (connection, eventId) => hearOfJobs(orchestration, connection, [eventId]) });
+    stops.push(events.close);
+    // Beside each entry of the log go the events that it has to say, in the same transaction.
+    const record = async (tx: Tx, entry: AuditEntry): Promise<void> => events.publish(tx, entry, await audit.record(tx, entry));
     const rotation = createMasterKeyRotation({ database, keyProvider, clock, log, jobs, record });
     await rotation.warnOfMissing();
-    for (const finding of checkConnections({ connectors, secrets }, config.connections)) log.warn({ finding }, 'the configuration leaves data behind');
-    const vault = createVault({ database, keyProvider, systemKeys, clock });
+    const everyConnector = { ...connectors, subscribers: events.connector };
+    for (const finding of checkConnections({ connectors: everyConnector, secrets }, config.connections)) log.warn({ finding }, 'the configuration leaves data behind');
     const mapping = createMapping({ database, systemKeys, defaultCountry: config.identity.default_country });
     const suppression = createSuppressionLedger({ database, systemKeys, clock });
     const { proof_service: proofService, sms } = config.identity;
@@ -241,10 +243,12 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
       codeAttempts: config.identity.code_attempts,
       sendCode: (tx, requestId, number) => notify(tx, { requestId, template: 'verification_code', recipient: 'subject', occasion: codeOccasion(number) }),
     });
-    const connections = await createConnections({ database, clock, secrets, connectors, transport: edges.transport, record, onResumed: (tx, name) => wakeConnection({ clock, jobs }, tx, name), windowHours: config.requests.window_hours }, config.connections);
+    const connections = await createConnections({ database, clock, secrets, connectors: everyConnector, transport: edges.transport, record, onResumed: (tx, name) => wakeConnection({ clock, jobs }, tx, name), windowHours: config.requests.window_hours }, config.connections);
     let url: string | undefined;
     const { exports, linkOrigin } = await makeExports({ settings, config, secrets, database, clock, random, log, jobs, vault, systemKeys, connections, record, notify, publicUrl: () => settings.publicUrl ?? url ?? `http://${settings.host}:${settings.port}` });
-    const restrictions = createRestrictions({ database, systemKeys, clock, record });
+    const { recipients, tellLifted, sayAgain, onSkipped } = makeRecipients({ config, clock, jobs, systemKeys, notify });
+    for (const finding of recipients.findings) log.warn({ finding }, 'the configuration leaves recipients to people');
+    const restrictions = createRestrictions({ database, systemKeys, clock, record, tellLifted });
     const facts = createNoticeFacts(database);
     const sender = createNotificationSender({
       database,
@@ -263,11 +267,14 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
       notices: createNoticeCatalogue(config.notices),
       describeExport: (requestId) => exports.delivery.linkToSend(requestId),
       exportCodeToSend: exports.delivery.codeToSend,
-      onSkipped: (tx, requestId) => openManualTask({ clock, notify }, tx, { requestId, taskId: null, code: 'EXPORT_NOT_DELIVERED' }),
+      systemKeys,
+      recipients,
+      isRestricted: (identifiers) => restrictions.holds('restriction', identifiers),
+      onSkipped,
       ...facts,
       ...createRequestNoticeFacts(database, clocks),
     });
-    const dated = { database, clock, clocks, record, notify, acknowledgedAt: sender.acknowledgedAt };
+    const dated: ClockActionDeps = { database, clock, clocks, record, notify, jobs, acknowledgedAt: sender.acknowledgedAt, unverifiedDays: config.identity.unverified_days, carryOutAnew: (tx, request) => createCarryOutAnew(orchestration)(tx, request) };
     const orchestration: OrchestrationDeps = {
       database,
       clock,
@@ -283,6 +290,8 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
       addSuppressions: suppression.add,
       exports,
       restrictions,
+      recipients,
+      sayAgain,
       certificates: audit.certificates,
       boundary: options.boundary ?? (() => undefined),
       policy: {
@@ -312,61 +321,19 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
       await freeLeases(database.read<OrchestrationTables>(), new Date(clock.now()));
       await wakeUnderWay(database.read<RequestTables>(), new Date(clock.now()));
     }
+    const inbound = makeInbound({ settings, config, secrets, systemKeys, orchestration, verification, proofs, notify, clocks, transport: edges.transport });
     const work = {
-      database, jobs, log, clock, orchestration, connections, sender, proofs, askAboutProof, rotation, rewrapHere, exports, clockReminders: createClockReminders({ database, clock, clocks, notify, acknowledgedAt: sender.acknowledgedAt }),
+      inbound, database, jobs, log, clock, orchestration, connections, events, sender, proofs, askAboutProof, rotation, rewrapHere, exports, clockReminders: createClockReminders({ database, clock, clocks, notify, acknowledgedAt: sender.acknowledgedAt }),
       advance: (id: RequestId) => pressure.relieved().then(() => advance(id)),
       runTask: (id: TaskId) => pressure.relieved().then(() => runTask(id)),
     };
     if (runs('worker')) await startWork(work);
+    if (runs('worker')) stops.unshift(inbound.startConsuming());
     if (runs('scheduler')) await scheduleWork(jobs);
 
     const operatorKey = operatorKeyOf(settings, random);
     if (runs('http')) {
-      const keys: ApiKey[] = config.access.api_keys.map((each, index) => ({
-        name: each.name,
-        verify: each.verify,
-        key: new Secret(resolveSecret(each.key, `/access/api_keys/${index}/key`, secrets)),
-      }));
-      if (operatorKey !== undefined) keys.push({ name: 'operator', verify: 'source', key: operatorKey });
-      const authenticate = createAuthenticate(keys);
-      const app = await createHttpServer(log, version);
-      guardRoutes(app, authenticate);
-      const openRequest = createOpenRequest({
-        clock,
-        random,
-        jobs,
-        vault,
-        record,
-        startVerification: verification.start,
-        beforeCommit: () => orchestration.boundary('request.opening'),
-        notify,
-        clocks,
-        unverifiedDays: config.identity.unverified_days,
-      });
-      registerIntakeRoutes(app, {
-        database,
-        clock,
-        sources: createSources(config.sources, secrets, globalThis.fetch),
-        authenticate,
-        pressure,
-        acceptRequest: createAcceptRequest({ database, clock, systemKeys, vault, openRequest, giveAnotherProof: proofs.giveAnother, defaultCountry: config.identity.default_country }),
-        verifyByOperator: actions.verifyByOperator,
-        verifySubject: createVerifySubject({ database, verification, judgeCode: createSmsCodeJudge(vault, texter), subjectVerified: actions.subjectVerified }),
-      });
-      registerRequestRoutes(app, { database, authenticate, actions });
-      registerClockRoutes(app, { authenticate, actions: createClockActions(dated) });
-      registerOrchestrationRoutes(app, orchestration, authenticate);
-      registerRestrictionRoutes(app, { restrictions, authenticate, readIdentifier: (kind, text, field) => ({ kind, ...normalise(kind, text, { defaultCountry: config.identity.default_country, field }) }) });
-      registerExportRoutes(app, { exports, authenticate, controllerName: config.controller.name, linkOrigin, log });
-      if (config.gdpr_request !== undefined) {
-        const users = connections.get(config.gdpr_request.users);
-        const lookUp = async (known: readonly Identifier[]) => users.connection.locate(users.context({ signal: AbortSignal.timeout(askMs), stepEndsAt: clock.now() + askMs }), known);
-        registerGdprRoutes(app, { database, requests: createGdprRequests(config.gdpr_request, { database, clock, systemKeys, vault, openRequest, record, lookUp, secrets, fetch: globalThis.fetch, defaultCountry: config.identity.default_country }) });
-      }
-      registerConnectionRoutes(app, { connections, authenticate });
-      audit.registerRoutes(app, authenticate);
-      registerKeyRoutes(app, { rotation, authenticate });
-      registerHealthRoutes(app, database, databases.audit);
+      const app = await makeServer({ config, secrets, databases, systemKeys, orchestration, operatorKey, audit, verification, texter, actions, dated, pressure, restrictions, events, exports, linkOrigin, rotation, inbound });
       url = await edges.listen(app, settings);
       stops.unshift(() => app.close());
     }
@@ -378,7 +345,10 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
       mapping,
       suppression,
       readIdentifier: (kind, text) => ({ kind, ...normalise(kind, text, { defaultCountry: config.identity.default_country, field: kind }) }),
-      sweep: () => sweepDue(orchestration, { lateMs: 0 }),
+      sweep: async () => {
+        await events.sweep();
+        return sweepDue(orchestration, { lateMs: 0 });
+      },
       reconcile: () => reconcileVendorJobs(orchestration),
       stop: async () => {
         for (const stop of stops) await stop();

@@ -61,6 +61,23 @@ export const planSchema = z.object({
 /** A plan, as far as the command line draws it. */
 export type Plan = z.infer<typeof planSchema>;
 
+/** What the erasing tasks of a request would do. */
+export const dryRunSchema = z.object({
+  items: z.array(
+    z.object({
+      id: z.string(),
+      system: z.string(),
+      identifier: identifierSchema,
+      result: z.enum(['counted', 'unknown', 'failed']),
+      counts: countsSchema,
+      residue: z.array(residueSchema),
+      error_code: z.string().nullable(),
+    }),
+  ),
+});
+/** What one erasing task would do. */
+export type DryRunItem = z.infer<typeof dryRunSchema>['items'][number];
+
 /** What was opened by an intake. */
 export const acceptedSchema = z.object({ id: z.string(), reference: z.string(), status: z.string(), due_at: z.string() });
 

@@ -13,6 +13,15 @@ import { command as connectorCheck } from './commands/connector/check/command.ts
 import { command as connectorList } from './commands/connector/list/command.ts';
 import { command as datamapCheck } from './commands/datamap/check/command.ts';
 import { command as datamapScan } from './commands/datamap/scan/command.ts';
+import { command as eventsDeliveries } from './commands/events/deliveries/command.ts';
+import { command as eventsDestinations } from './commands/events/destinations/command.ts';
+import { command as eventsList } from './commands/events/list/command.ts';
+import { command as eventsReplay } from './commands/events/replay/command.ts';
+import { command as eventsResume } from './commands/events/resume/command.ts';
+import { command as eventsShow } from './commands/events/show/command.ts';
+import { command as eventbridgeDestroy } from './commands/eventbridge/destroy/command.ts';
+import { command as eventbridgePlan } from './commands/eventbridge/plan/command.ts';
+import { command as eventbridgeProvision } from './commands/eventbridge/provision/command.ts';
 import { command as keysRotate } from './commands/keys/rotate/command.ts';
 import { command as keysRotateLogKey } from './commands/keys/rotate-log-key/command.ts';
 import { command as keysStatus } from './commands/keys/status/command.ts';
@@ -24,6 +33,7 @@ import { command as requestAppeal } from './commands/request/appeal/command.ts';
 import { command as requestApprove } from './commands/request/approve/command.ts';
 import { command as requestClock } from './commands/request/clock/command.ts';
 import { command as requestCreate } from './commands/request/create/command.ts';
+import { command as requestDryRun } from './commands/request/dry-run/command.ts';
 import { command as requestExtend } from './commands/request/extend/command.ts';
 import { command as requestList } from './commands/request/list/command.ts';
 import { command as requestPause } from './commands/request/pause/command.ts';
@@ -34,6 +44,7 @@ import { command as requestRetry } from './commands/request/retry/command.ts';
 import { command as requestShow } from './commands/request/show/command.ts';
 import { command as requestWatch } from './commands/request/watch/command.ts';
 import { command as requestWithdraw } from './commands/request/withdraw/command.ts';
+import { command as rulesTest } from './commands/rules/test/command.ts';
 import { command as serve } from './commands/serve/command.ts';
 import { command as suppressionCheck } from './commands/suppression/check/command.ts';
 import type { CliContext } from './context.ts';
@@ -46,6 +57,7 @@ const routes = {
       show: requestShow,
       list: requestList,
       plan: requestPlan,
+      dryRun: requestDryRun,
       approve: requestApprove,
       reject: requestReject,
       withdraw: requestWithdraw,
@@ -68,6 +80,12 @@ const routes = {
   connection: buildRouteMap({ routes: { list: connectionList, suspend: connectionSuspend, resume: connectionResume }, docs: { brief: 'See, suspend and resume configured connections' } }),
   suppression: buildRouteMap({ routes: { check: suppressionCheck }, docs: { brief: 'Find people who were erased, in a restore or an import' } }),
   datamap: buildRouteMap({ routes: { check: datamapCheck, scan: datamapScan }, docs: { brief: 'Check the data maps of databases, and draft new ones' } }),
+  events: buildRouteMap({
+    routes: { list: eventsList, show: eventsShow, deliveries: eventsDeliveries, destinations: eventsDestinations, replay: eventsReplay, resume: eventsResume },
+    docs: { brief: 'See privacy events, where they went, and send them once more' },
+  }),
+  rules: buildRouteMap({ routes: { test: rulesTest }, docs: { brief: 'Try the rules that events leave by' } }),
+  eventbridge: buildRouteMap({ routes: { plan: eventbridgePlan, provision: eventbridgeProvision, destroy: eventbridgeDestroy }, docs: { brief: 'Make at Amazon EventBridge what the event rules need' } }),
   mapping: buildRouteMap({ routes: { import: mappingImport }, docs: { brief: 'Import which identifiers belong to one person' } }),
   config: buildRouteMap({ routes: { check: configCheck }, docs: { brief: 'Check the configuration' } }),
   migrate,

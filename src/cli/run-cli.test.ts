@@ -111,6 +111,34 @@ describe('a command that calls the server', () => {
     expect(sent[0]?.init).toMatchObject({ body: '{"email":"ada@example.com"}', headers: { authorization: 'Bearer secret-key', 'idempotency-key': 'k1' } });
   });
 
+  it('says what would be erased, system by system, and ends with 1 only where a system did not answer', async () => {
+    const identifier = { kind: 'email', commitment: 'c1' };
+    const item = (id: string, system: string, result: string, more = {}): object => ({ id, system, identifier, result, counts: {}, residue: [], error_code: null, ...more });
+    const counted = item('task_1', 'shop', 'counted', { counts: { orders: 12, addresses: 0 }, residue: [{ what: 'invoices', why: 'legal_obligation', count: 3 }] });
+    const unknown = item('task_2', 'stripe', 'unknown');
+    const failed = item('task_3', 'files', 'failed', { error_code: 'VENDOR_TIMEOUT' });
+    const task = { identifier, status: 'waiting', outcome: null, confirmation: null, counts: {}, residue: [], progress: null, error_code: null, attempts: 0, wake_at: null };
+    const tasks = [{ ...task, id: 'task_1', system: 'shop', action: 'anonymise' }, { ...task, id: 'task_2', system: 'stripe', action: 'erase' }];
+    const sent: string[] = [];
+    const serving = (...items: object[]) => async (url: string, init: RequestInit): Promise<Response> => {
+      sent.push(`${init.method ?? 'GET'} ${new URL(url).pathname}`);
+      return answer(200, { items: url.endsWith('/tasks') ? tasks : items })();
+    };
+    const told = await quittance(['request', 'dry-run', requestId], { fetch: serving(counted, unknown) });
+    expect(told.code).toBe(0);
+    expect(told.out).toMatch(/shop +anonymise +email +orders 12, addresses 0 +invoices 3 \(legal_obligation\)/u);
+    expect(told.out).toMatch(/stripe +erase +email +cannot be told: the system has no way to look/u);
+    expect(sent).toEqual([`POST /v1/privacy-requests/${requestId}/dry-run`, `GET /v1/privacy-requests/${requestId}/tasks`]);
+    const broken = await quittance(['request', 'dry-run', requestId], { fetch: serving(counted, failed) });
+    expect(broken).toMatchObject({ code: 1, out: expect.stringContaining('did not answer (VENDOR_TIMEOUT)') as string });
+    const machines = await quittance(['request', 'dry-run', requestId, '--json'], { fetch: serving(counted) });
+    expect(JSON.parse(machines.out)).toEqual({ items: [counted] });
+    expect((await quittance(['request', 'dry-run', requestId], { fetch: serving(item('task_1', 'shop', 'counted')) })).out).toContain('nothing: it holds nothing under this identifier');
+    expect((await quittance(['request', 'dry-run', requestId], { fetch: serving() })).out).toContain('Nothing is left to be erased');
+    expect(await quittance(['request', 'dry-run', requestId], { fetch: problem(409, 'CONFLICT', 'There is no plan yet; the systems are still being searched') })).toMatchObject({ code: 1, err: expect.stringContaining('There is no plan yet') as string });
+    expect((await quittance(['request', 'dry-run', 'req_x'], { fetch: serving() })).code).toBe(2);
+  });
+
   it('takes a person from standard input, so that no identifier stands in the history, and refuses both at once', async () => {
     const sent: unknown[] = [];
     const fetch = async (_url: string, init: RequestInit): Promise<Response> => {

@@ -1,7 +1,7 @@
 import { formatId } from '../contract/ids.ts';
 import { createExports, createExportStorage, type Exports, type ExportsDeps } from '../modules/exports/index.ts';
 import { exportCodeOccasion, type Notify } from '../modules/notifications/index.ts';
-import { openManualTask, tasksOf, type OrchestrationTables } from '../modules/orchestration/index.ts';
+import { erasedUnder, openManualTask, settleDelivery, tasksOf, type OrchestrationTables } from '../modules/orchestration/index.ts';
 import { findRequest, requestAdvance, type RequestTables } from '../modules/requests/index.ts';
 import type { Connections } from '../modules/connections/index.ts';
 import type { ConfigDocument } from '../platform/config/document.ts';
@@ -48,6 +48,7 @@ export async function makeExports(parts: ExportParts): Promise<{ readonly export
         jurisdiction: request.jurisdiction,
         receivedAt: request.received_at.toISOString(),
         notSearched,
+        erasedUnder: await erasedUnder(database, request),
         exportedTasks: exported.map((task) => task.id),
         exportedIdentifiers: exported.map((task) => task.identifier_id),
       };
@@ -55,6 +56,7 @@ export async function makeExports(parts: ExportParts): Promise<{ readonly export
     onMade: (tx, requestId) => jobs.send(tx, requestAdvance, { request_id: requestId }),
     sendCode: (tx, requestId, number) => notify(tx, { requestId, template: 'verification_code', recipient: 'subject', occasion: exportCodeOccasion(number) }),
     onDeletionRefused: (tx, requestId) => openManualTask({ clock, notify }, tx, { requestId, taskId: null, code: 'EXPORT_NOT_DELETED' }),
+    onDelivered: (tx, requestId, operator) => settleDelivery({ clock }, tx, requestId, operator),
     codeMinutes: config.identity.code_minutes,
     codeAttempts: config.identity.code_attempts,
   });

@@ -41,6 +41,7 @@ export interface ConfigChanges {
   readonly identity?: Record<string, unknown>;
   readonly sources?: Record<string, unknown>;
   readonly connections?: Record<string, Record<string, unknown>>;
+  readonly destinations?: Record<string, unknown>;
 }
 
 /** The configuration of tests: the three vendors at their simulators, quick clocks, one verified source and one that is not. */
@@ -76,6 +77,7 @@ export function testConfigText(sandbox: Sandbox, changes: ConfigChanges = {}): s
         ...changes.connections?.['segment'],
       },
     },
+    destinations: changes.destinations ?? {},
     audit: { origin: 'example.com/quittance-test', checkpoint_seconds: 0.2 },
   });
 }

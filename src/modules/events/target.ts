@@ -8,6 +8,8 @@ export interface Outgoing {
   readonly event: PrivacyEvent;
   /** The text that leaves, where a rule shapes it or the target takes whatever it is given: a JSON document. */
   readonly body: string;
+  /** `application/json` where a rule shaped the body or it has EventBridge's envelope, and otherwise that of a CloudEvent in structured form. */
+  readonly contentType: 'application/json' | 'application/cloudevents+json';
   /** What fills each `*` of the endpoint, in order; not encoded. */
   readonly pathParameters: readonly string[];
 }

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { holdsSchema } from '../../contract/holds.ts';
+import { identifierKindSchema } from '../../contract/identifiers.ts';
 import { rightSchema } from '../../contract/outcomes.ts';
 import { eventsSchema } from './events.ts';
-import { nameRule, origin, secretReference, secretReferenceOrUrl } from './rules.ts';
+import { consumeSchema, destinationsSchema } from './intake-events.ts';
+import { jurisdiction, nameRule, origin, secretReference, secretReferenceOrUrl } from './rules.ts';
 
 /** How it is proven who a person is: by the source's word, by a one-time code, or by the word of the verification service. */
 const verifySchema = z.enum(['source', 'email_code', 'sms_code', 'proof']);
@@ -24,16 +26,22 @@ const smsSchema = z
   .refine((sms) => sms.verify_service !== undefined || sms.from !== undefined, 'must have verify_service, from, or both');
 
 const sourceSchema = z.strictObject({
-  scheme: z.enum(['standard-webhooks', 'hmac-sha256-hex', 'hmac-sha256-base64', 'jwt']).default('standard-webhooks').describe('How the body is signed.'),
-  secret: secretReference.optional().describe('The shared secret of the HMAC schemes; whsec_… for standard-webhooks.'),
-  jwks_url: z.url().optional().describe('For jwt: where the keys of the sender are.'),
-  issuer: z.string().optional().describe('For jwt: the expected iss.'),
-  audience: z.string().optional().describe('For jwt: the expected aud.'),
+  scheme: z
+    .enum(['standard-webhooks', 'hmac-sha256-hex', 'hmac-sha256-base64', 'jwt', 'bearer', 'api-key', 'pubsub-push'])
+    .default('standard-webhooks')
+    .describe('How the body is signed. bearer, api-key and pubsub-push sign nothing and only say who sends: for event buses, which can do no more.'),
+  secret: secretReference.optional().describe('The shared secret of the HMAC schemes, whsec_… for standard-webhooks; the token of bearer and api-key.'),
+  header: z.string().regex(/^[A-Za-z0-9-]{1,64}$/u, 'must be the name of a header').default('x-api-key').describe('For api-key: the header that carries it.'),
+  jwks_url: z.url().optional().describe('For jwt and pubsub-push: where the keys of the sender are; Google’s for pubsub-push when absent.'),
+  issuer: z.string().optional().describe('For jwt: the expected iss. For pubsub-push: Google when absent.'),
+  audience: z.string().optional().describe('For jwt and pubsub-push: the expected aud.'),
+  service_account: z.email().optional().describe('For pubsub-push: the service account whose tokens the subscription sends.'),
+  consume: consumeSchema.optional().describe('Has the worker read the requests from a bus; nothing of this source is taken over HTTP then.'),
   verify: verifySchema
     .default('email_code')
     .describe('How it is proven who the person is: the source has verified them already, an e-mailed code, a code by SMS, or identity_proof_hash at the verification service.'),
   right: rightSchema.default('erasure'),
-  jurisdiction: z.string().regex(/^[A-Z]{2}(-[A-Z0-9]{1,3})?$/u, 'must be an ISO 3166 code such as DE or US-CA').optional().describe('Assumed when the request does not say.'),
+  jurisdiction: jurisdiction.optional().describe('Assumed when the request does not say.'),
   tolerance_seconds: z.int().min(10).max(3600).default(300).describe('How old or how far ahead a timestamp may be.'),
   rate_limit_per_minute: z.int().min(1).max(1_000_000).default(600),
 });
@@ -94,6 +102,19 @@ const noticeTemplate = z.strictObject({
   subject: z.string().max(300).default('').describe('One line; empty for messages to telephones.'),
   text: z.string().min(1).max(10_000).describe('Paragraphs between empty lines; {placeholders} as the guide lists them.'),
 });
+
+const recipientName = z.string().min(1).max(500).describe('As /connections/*/holds/*/recipients names it.');
+const recipientSchema = z.union([
+  z.strictObject({
+    name: recipientName,
+    contact: z.email().describe('Is written to when data that was disclosed to it is erased, corrected or restricted (Art. 19 GDPR).'),
+    identifiers: z.array(identifierKindSchema).min(1).describe('By which of their names the person is told of there: those by which the recipient knows them, and no other.'),
+    corrections: z.array(z.string().regex(/^[a-z][a-z0-9_]{0,63}$/u)).max(100).default([]).describe('Fields whose corrected value it is told.'),
+    reference: z.string().min(1).max(100).optional().describe('What it knows the disclosure by: a contract, an account. Nothing of a person.'),
+    language: language.optional(),
+  }),
+  z.strictObject({ name: recipientName, connection: nameRule.describe('The connection whose own tasks do there what is asked: nobody writes beside it.') }),
+]);
 
 /** The configuration file `quittance.yaml`: everything that is not secret. */
 export const documentSchema = z.strictObject({
@@ -164,6 +185,7 @@ export const documentSchema = z.strictObject({
     .prefault({})
     .describe('Where the data protection officer is alerted beside e-mail.'),
   sources: z.record(nameRule, sourceSchema).default({}),
+  destinations: destinationsSchema.prefault({}).describe('What event buses may have done here, beside opening requests.'),
   gdpr_request: z
     .strictObject({
       jwks_url: secretReferenceOrUrl.describe('Where the public keys are that the application signs its users’ tokens with.'),
@@ -171,11 +193,12 @@ export const documentSchema = z.strictObject({
       audience: z.string().min(1).describe('The aud of these tokens.'),
       user_claim: z.string().min(1).max(64).default('sub').describe('The claim that has the user’s id.'),
       users: nameRule.describe('The connection that knows the accounts by user_id.'),
-      jurisdiction: z.string().regex(/^[A-Z]{2}(-[A-Z0-9]{1,3})?$/u, 'must be an ISO 3166 code such as DE or US-CA').optional(),
+      jurisdiction: jurisdiction.optional(),
     })
     .optional()
     .describe('POST /gdpr-request, for the users of the company’s own application.'),
   connections: z.record(nameRule, connectionSchema).default({}),
+  recipients: z.record(nameRule, recipientSchema).default({}).describe('Who data was disclosed to, and how they are told what became of it.'),
   events: eventsSchema.prefault({}).describe('Where privacy events go.'),
   exports: exportsSchema.prefault({}).describe('Where the packages of access and portability requests are, and how they are encrypted.'),
   audit: z

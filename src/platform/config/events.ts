@@ -32,6 +32,7 @@ const authSchema = z.discriminatedUnion('kind', [
 const every = {
   attempts: z.int().min(1).max(186).default(186).describe('How often a delivery is tried: once, and EventBridge’s 185 times again.'),
   age_hours: z.number().positive().max(24 * 30).default(24).describe('A delivery older than this is a dead letter.'),
+  acknowledges_with: secretReference.optional().describe('The bearer token by which the receiver says what it did, at POST /v1/events/{id}/acknowledgements.'),
   recipient: z.string().min(1).max(200).optional().describe('Who receives it, as the data map and the packages of access requests name them.'),
 };
 

@@ -11,5 +11,8 @@ export const secretReference = z
 /** A secret by reference, or an address written out. */
 export const secretReferenceOrUrl = z.union([secretReference, z.url({ protocol: /^https?$/u })]);
 
+/** ISO 3166: a country, or a part of one that has a law of its own. */
+export const jurisdiction = z.string().regex(/^[A-Z]{2}(-[A-Z0-9]{1,3})?$/u, 'must be an ISO 3166 code such as DE or US-CA');
+
 /** Where a service is reached: scheme, host and port. */
 export const origin = z.url({ protocol: /^https?$/u }).refine((value) => new URL(value).pathname === '/' && !/[?#@]/u.test(value), 'must be an origin: no path, query, fragment or credentials');

@@ -24,6 +24,8 @@ const variables = {
   QUITTANCE_MASTER_KEY: z.string().min(1).optional().describe('The master key, 32 bytes in base64; made in the data folder when absent and embedded. Behind a comma, others that only open what they wrapped before.'),
   QUITTANCE_MASTER_KEY_FILE: z.string().min(1).optional().describe('A file that holds the master key; on further lines, others that only open what they wrapped before.'),
   QUITTANCE_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info').describe('The least severe level that is logged.'),
+  QUITTANCE_KAFKA_BROKERS: z.string().regex(/^[^\s:,]+:\d{1,5}(,[^\s:,]+:\d{1,5})*$/u, 'must be host:port, several with commas between').optional().describe('The brokers of Kafka, for destinations and sources that name none.'),
+  QUITTANCE_REDIS_URL: z.string().regex(/^rediss?:\/\//u, 'must be a redis:// or rediss:// URL').optional().describe('Redis, for destinations that name none.'),
   QUITTANCE_API_KEY: z.string().min(1).optional().describe('For the command line: the API key it calls the server with.'),
   QUITTANCE_URL: httpUrl.optional().describe('For the command line: the server it calls.'),
 } as const;
@@ -42,6 +44,8 @@ export interface Settings {
   readonly masterKey: Secret | undefined;
   readonly masterKeyFile: string | undefined;
   readonly logLevel: string;
+  readonly kafkaBrokers: readonly string[] | undefined;
+  readonly redisUrl: Secret | undefined;
   readonly apiKey: Secret | undefined;
   readonly url: string | undefined;
 }
@@ -86,6 +90,8 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     masterKey: secret(data.QUITTANCE_MASTER_KEY),
     masterKeyFile: data.QUITTANCE_MASTER_KEY_FILE,
     logLevel: data.QUITTANCE_LOG_LEVEL,
+    kafkaBrokers: data.QUITTANCE_KAFKA_BROKERS?.split(','),
+    redisUrl: secret(data.QUITTANCE_REDIS_URL),
     apiKey: secret(data.QUITTANCE_API_KEY),
     url: data.QUITTANCE_URL,
   });

@@ -26,6 +26,7 @@ function statementLines(result: CertificateVerified): readonly string[] {
     `VALID: row ${result.index} of ${result.size} in the log ${result.origin}, recorded ${result.issuedAt} (grade: ${result.grade})`,
     `request ${statement.request.id} (${statement.request.reference}), ${statement.right} under ${statement.law}, by ${statement.controller.name}`,
     `received ${statement.received_at}, completed ${statement.completed_at}, due ${statement.due_at}: ${statement.verdict}`,
+    ...(statement.limited_to === undefined ? [] : [`limited to ${statement.limited_to.join(', ')}: nothing is claimed of any other system`]),
     '',
     ...renderTable(['system', 'identifier', 'outcome', 'confirmation', 'objects', 'settled'], rows),
     ...(residue.length === 0 ? [] : ['What stays, and why:', ...new Set(residue)]),

@@ -7,11 +7,11 @@ export async function run(this: CliContext, flags: JsonFlag): Promise<void> {
   const settings = readSettings(this.process.env);
   const config = loadConfig(settings.configPath);
   const { checkConfig } = await import('../../../../composition.ts');
-  const findings = checkConfig(config, processSecretSources(this.process.env));
-  const found = { config: settings.configPath, sources: Object.keys(config.sources), connections: Object.keys(config.connections) };
+  const findings = checkConfig(config, settings, processSecretSources(this.process.env));
+  const found = { config: settings.configPath, sources: Object.keys(config.sources), connections: Object.keys(config.connections), destinations: Object.keys(config.events.destinations), rules: Object.keys(config.events.rules) };
   if (flags.json) printJson(this, { ok: true, ...found, findings });
   else {
-    print(this, `${found.config} holds: ${found.sources.length} sources (${found.sources.join(', ')}), ${found.connections.length} connections (${found.connections.join(', ')}); every secret it refers to is there`);
+    print(this, `${found.config} holds: ${found.sources.length} sources (${found.sources.join(', ')}), ${found.connections.length} connections (${found.connections.join(', ')}), ${found.rules.length} rules for events to ${found.destinations.length} destinations; every secret it refers to is there`);
     for (const finding of findings) print(this, `finding: ${finding}`);
   }
 }

@@ -1,0 +1,107 @@
+import type { Connector } from '../../connector-kit/index.ts';
+import { createAuthenticate, type Authenticate } from '../access/index.ts';
+import type { Vault } from '../identity/index.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { EventsConfig } from '../../platform/config/events.ts';
+import { resolveSecret, type SecretSources } from '../../platform/config/load.ts';
+import type { Database, Tx } from '../../platform/db/database.ts';
+import type { HttpServer } from '../../platform/http/server.ts';
+import type { Jobs } from '../../platform/jobs/jobs.ts';
+import type { Log } from '../../platform/log.ts';
+import type { Random } from '../../platform/random.ts';
+import { Secret } from '../../platform/secret.ts';
+import { createAcknowledge } from './acknowledgements.ts';
+import { createAskSubscribers } from './ask-subscribers.ts';
+import { createDestinations, destinationsOf, settingsOf, type DestinationDefaults, type DestinationDeps } from './destinations.ts';
+import { createDispatch } from './dispatch.ts';
+import { createRouting } from './domain/routing.ts';
+import { eventsDispatch, eventsReplay } from './jobs.ts';
+import { createPublish, type Publish } from './publish.ts';
+import { createReplays } from './replay.ts';
+import { registerEventRoutes } from './routes.ts';
+import { buryDeliveries, dueDestinations, freeDestinations, insertDestinations, openReplays, pruneEvents } from './store.ts';
+import { createSubscribersConnector } from './subscribers-connector.ts';
+import type { EventTables } from './tables.ts';
+
+/** What the events module needs. */
+export interface EventsDeps extends DestinationDeps {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly jobs: Jobs;
+  readonly vault: Vault;
+  readonly onDead: (tx: Tx, finding: { readonly destination: string; readonly code: string }) => Promise<void>;
+  readonly onAcknowledged: (connection: string, eventId: string) => Promise<void>;
+  /** The connection that a task is for, by its outside id. */
+  readonly systemOf: (taskId: string) => Promise<string>;
+}
+
+/** Events, from the transaction that they come from to whom they are for. */
+export interface Events {
+  readonly publish: Publish;
+  /** The connector of systems that erase on an event. */
+  readonly connector: Connector;
+  readonly dispatch: (destination: string, signal: AbortSignal) => Promise<void>;
+  readonly runReplay: (id: string, signal: AbortSignal) => Promise<void>;
+  /** Has everything sent that is due and nobody looks at. */
+  readonly sweep: () => Promise<number>;
+  /** Deletes what is older than it is kept. */
+  readonly prune: (signal: AbortSignal) => Promise<number>;
+  /** Frees what a process that died held, where there can be no other. */
+  readonly recover: () => Promise<void>;
+  readonly registerRoutes: (app: HttpServer, authenticate: Authenticate) => void;
+  readonly close: () => Promise<void>;
+}
+
+const dayMs = 86_400_000;
+const prunePage = 1000;
+
+/** Refuses rules and destinations that a start would refuse, without a database and without a call. Fails with `CONFIG_INVALID`. */
+export function checkEvents(config: EventsConfig, secrets: SecretSources, defaults: DestinationDefaults): void {
+  createRouting(config);
+  for (const [name, each] of destinationsOf(config)) settingsOf(name, each, secrets, defaults);
+}
+
+/** Makes the module. Fails with `CONFIG_INVALID`. */
+export async function createEvents(config: EventsConfig, deps: EventsDeps): Promise<Events> {
+  const { database, clock, jobs } = deps;
+  const routing = createRouting(config);
+  const destinations = createDestinations(config, deps);
+  const names = [...destinations.byName.keys()];
+  const db = database.read<EventTables>();
+  await insertDestinations(db, names);
+  const publishing = { clock, jobs, routing, source: config.source };
+  const dispatch = createDispatch({ ...publishing, database, random: deps.random, log: deps.log, vault: deps.vault, destinations: destinations.byName, takesBusEvents: destinations.takesBusEvents, onDead: deps.onDead });
+  const replays = createReplays({ ...publishing, database });
+  const receivers = createAuthenticate(
+    Object.entries(config.destinations).flatMap(([name, { acknowledges_with: token }]) =>
+      token === undefined ? [] : [{ name, verify: 'source' as const, key: new Secret(resolveSecret(token, `/events/destinations/${name}/acknowledges_with`, deps.secrets)) }],
+    ),
+  );
+  return {
+    publish: createPublish(publishing),
+    connector: createSubscribersConnector(createAskSubscribers({ ...publishing, database, vault: deps.vault, systemOf: deps.systemOf })) as Connector,
+    dispatch,
+    runReplay: replays.run,
+    sweep: async () => {
+      const now = new Date(clock.now());
+      // Not at once: while a new version is rolled out, another process may know a place that this one does not.
+      await buryDeliveries(db, names, new Date(clock.now() - dayMs), now);
+      const due = await dueDestinations(db, names, now);
+      for (const destination of due) await jobs.poke(eventsDispatch, { destination });
+      for (const id of await openReplays(db)) await jobs.poke(eventsReplay, { replay_id: id });
+      return due.length;
+    },
+    prune: async (signal) => {
+      const before = new Date(clock.now() - config.keep_days * dayMs);
+      let pruned = 0;
+      for (let page = prunePage; page === prunePage && !signal.aborted; pruned += page) page = await pruneEvents(db, before, prunePage);
+      return pruned;
+    },
+    recover: () => freeDestinations(db),
+    registerRoutes: (app, authenticate) =>
+      registerEventRoutes(app, { database, authenticate, authenticateReceiver: receivers, replays, routing, config, acknowledge: createAcknowledge({ database, clock, onAcknowledged: deps.onAcknowledged }), wake: (destination) => jobs.poke(eventsDispatch, { destination }) }),
+    close: destinations.close,
+  };
+}
