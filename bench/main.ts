@@ -8,12 +8,13 @@ import { auditRows } from './rows/audit.ts';
 import { installRows } from './rows/install.ts';
 import { killedRows } from './rows/killed.ts';
 import { latencyRows } from './rows/latency.ts';
+import { ruleRows } from './rows/rules.ts';
 import { settledRows } from './rows/settled.ts';
 import { startRows } from './rows/start.ts';
 import { storedRows } from './rows/stored.ts';
 import { suppressionRows } from './rows/suppression.ts';
 
-const rows: readonly BenchRow[] = [...settledRows, ...latencyRows, ...storedRows, ...auditRows, ...killedRows, ...suppressionRows, ...startRows, ...installRows];
+const rows: readonly BenchRow[] = [...settledRows, ...latencyRows, ...storedRows, ...auditRows, ...killedRows, ...suppressionRows, ...ruleRows, ...startRows, ...installRows];
 
 const resultsPath = fileURLToPath(new URL('./results.json', import.meta.url));
 const documentPath = fileURLToPath(new URL('../docs/performance.md', import.meta.url));

@@ -7,6 +7,7 @@ export const moduleMayUse: Readonly<Record<string, readonly string[]>> = {
   notifications: ['identity'],
   requests: ['access', 'identity'],
   restrictions: ['access'],
+  events: ['access', 'identity'],
   exports: ['access', 'identity'],
   intake: ['access', 'identity', 'requests'],
   orchestration: ['access', 'identity', 'connections', 'notifications', 'requests'],

@@ -1,5 +1,5 @@
 import { formatId, type RequestId } from '../../contract/ids.ts';
-import { isoTime, type Clock } from '../../platform/clock.ts';
+import { isoTime } from '../../platform/clock.ts';
 import { isFailure } from '../../platform/failure.ts';
 import type { Vault } from '../identity/index.ts';
 import { toCloudEvent, type PrivacyEvent } from './domain/event.ts';
@@ -11,7 +11,6 @@ import type { DeliveryResult, Outgoing } from './target.ts';
 
 /** What shaping needs. */
 export interface ShapeDeps {
-  readonly clock: Clock;
   readonly vault: Pick<Vault, 'unlock'>;
   readonly routing: Routing;
   readonly source: string;
@@ -64,6 +63,6 @@ export async function shapeDelivery(deps: ShapeDeps, due: DueDelivery): Promise<
     if (deps.takesBusEvents(due.destination)) return { outgoing: { ...about, body: JSON.stringify(busEvent), contentType: 'application/json' } };
     return { outgoing: { ...about, body: JSON.stringify(toCloudEvent(event)), contentType: 'application/cloudevents+json' } };
   }
-  const body = transform(busEvent, route.transform, { ...deps.routing.contextOf(route.rule), ingestionTime: isoTime(deps.clock.now()).replace(/\.\d+Z$/u, 'Z') });
+  const body = transform(busEvent, route.transform, { ...deps.routing.contextOf(route.rule), ingestionTime: isoTime(event.at) });
   return isJson(body, route.transform) ? { outgoing: { ...about, body, contentType: 'application/json' } } : { result: { kind: 'refused', code: 'INVALID_JSON' } };
 }

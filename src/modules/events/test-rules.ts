@@ -82,7 +82,7 @@ export function testRules(config: EventsConfig, value: unknown): readonly Tested
 function testedTarget(config: EventsConfig, route: Route, event: PrivacyEvent, busEvent: BusEvent, context: { readonly ruleName: string; readonly ruleArn: string }): TestedTarget {
   const destination = config.destinations[route.destination];
   const kind = destination?.kind ?? '';
-  const shaped = route.transform === undefined ? undefined : transform(busEvent, route.transform, { ...context, ingestionTime: busEvent.time });
+  const shaped = route.transform === undefined ? undefined : transform(busEvent, route.transform, { ...context, ingestionTime: new Date(event.at).toISOString() });
   const isBusShaped = kind === 'http';
   return {
     id: route.target,

@@ -2,6 +2,7 @@ import type { IdentifierKind } from '../../../contract/identifiers.ts';
 import type { EventsConfig, RuleConfig, TargetConfig } from '../../../platform/config/events.ts';
 import { Failure, isFailure } from '../../../platform/failure.ts';
 import { toBusEvent, type BusEvent, type BusPlace, type PrivacyEvent } from './event.ts';
+import { parsePath } from './json-path.ts';
 import { parsePattern } from './pattern.ts';
 import { compileRules } from './rule-set.ts';
 import { parseTransform, type Transform } from './transform.ts';
@@ -70,6 +71,11 @@ function routeOf(config: EventsConfig, name: string, rule: RuleConfig, target: T
   const stars = destination.kind === 'http' ? (destination.endpoint.match(/\*/gu) ?? []).length : 0;
   if (target.PathParameterValues.length !== stars) {
     throw new Failure('CONFIG_INVALID', `${at}/PathParameterValues must have ${stars} values, one for each * of the endpoint`, { field: `${at}/PathParameterValues` });
+  }
+  for (const [place, value] of target.PathParameterValues.entries()) {
+    if (!value.startsWith('$') || parsePath(value) !== undefined) continue;
+    const field = `${at}/PathParameterValues/${place}`;
+    throw new Failure('CONFIG_INVALID', `${field} must be a path such as $.detail.request_id, or a value that does not begin with $`, { field });
   }
   if (target.acknowledgement === 'required' && (destination.acknowledges_with === undefined || (config.eventbridge?.runs_rules === true && destination.kind === 'http'))) {
     const remedy = destination.acknowledges_with === undefined ? `the destination must have acknowledges_with, by which its receiver is known` : 'a target that runs at EventBridge cannot be asked for one';
