@@ -47,6 +47,7 @@ export const auditTypes = [
   'task.settled_manually',
   'notification.sent',
   'notification.skipped',
+  'notification.settled_manually',
   'export.ready',
   'export.code_sent',
   'export.code_failed',
@@ -57,6 +58,7 @@ export const auditTypes = [
   'suppression.added',
   'restriction.entered',
   'restriction.lifted',
+  'recipient.left_to_person',
   'certificate.issued',
   'connection.suspended',
   'connection.resumed',
@@ -104,6 +106,8 @@ export const auditEntrySchema = z.strictObject({
   identifiers: z.array(z.strictObject({ kind: code, commitment: hex32, found_by: code.optional() })).max(200).optional(),
   attempt: z.int().nonnegative().optional(),
   template: code.optional(),
+  /** A recipient of the person's data, by the code of the configuration. */
+  recipient: code.optional(),
   statement_hash: hex32.optional(),
   /** SHA-256 of the text of a key of the log, `name+id+base64`. */
   key_hash: hex32.optional(),

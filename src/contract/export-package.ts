@@ -53,6 +53,7 @@ export const exportDocumentSchema = z.strictObject({
     copies_before: count.describe('Copies that the person was given in the twelve months before. The first is free of charge.'),
     left_out: z.array(z.strictObject({ category: z.string(), system: z.string(), type: z.string(), records: count, reason: leftOutReasonSchema, detail: z.string() })),
     not_searched: z.array(z.strictObject({ system: z.string(), reason: z.string() })).describe('Systems from which nothing could be had, and why, as codes.'),
+    erased_under: z.string().optional().describe('The reference of the person’s other request, under which data was erased before this copy could be made: it is not in here.'),
   }),
   data_subject: z.strictObject({
     identifiers: z.array(z.strictObject({ kind: identifierKindSchema, value: z.string(), found_by: z.string(), confidence: z.number().min(0).max(1) })),

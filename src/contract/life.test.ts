@@ -38,8 +38,13 @@ describe.each([
     expect([...ending].toSorted()).toEqual(states.toSorted());
   });
 
-  test('leaves an end only when a time comes, or to a person when a vendor takes its word back', () => {
-    for (const state of endsOf(life)) for (const [to, exit] of Object.entries(life[state]?.exits ?? {})) expect(exit?.by).toEqual([to === 'manual' ? 'vendor' : 'time']);
+  test('leaves an end only when a time comes, when a vendor takes its word back, or when an operator grants an appeal', () => {
+    const exits = endsOf(life).flatMap((state) => Object.values(life[state]?.exits ?? {}));
+    expect(exits.length).toBeGreaterThan(0);
+    for (const exit of exits) {
+      expect(['time', 'vendor', 'operator']).toEqual(expect.arrayContaining([...(exit?.by ?? [])]));
+      if (exit?.by.includes('operator') === true) expect(exit.when).toContain('an appeal');
+    }
   });
 });
 

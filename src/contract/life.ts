@@ -23,6 +23,7 @@ export interface LifeState<State extends string> {
 export type Life<State extends string> = Readonly<Record<State, LifeState<State>>>;
 
 const takenBack: Exit = { by: ['operator'], when: 'it is taken back' };
+const granted = 'an appeal against how it ended is granted';
 const refused: Exit = { by: ['operator'], when: 'it is refused, with a coded reason' };
 
 /**
@@ -104,9 +105,13 @@ export const requestLife: Life<RequestStatus> = {
   closed: {
     ends: true,
     means: 'has its verdict; certified, and shredded after the grace period',
-    exits: { executing: { by: ['time'], when: 'what was too young to erase has come of age' } },
+    exits: { executing: { by: ['time', 'operator'], when: `what was too young to erase has come of age, or ${granted}` } },
   },
-  rejected: { ends: true, means: 'was refused', exits: {} },
+  rejected: {
+    ends: true,
+    means: 'was refused',
+    exits: { verifying: { by: ['operator'], when: `${granted}, and nobody has verified the person yet` }, verified: { by: ['operator'], when: granted } },
+  },
   withdrawn: { ends: true, means: 'was taken back', exits: {} },
   expired: { ends: true, means: 'was never verified', exits: {} },
 };
@@ -115,7 +120,7 @@ export const requestLife: Life<RequestStatus> = {
 export const taskLife: Life<TaskStatus> = {
   waiting: {
     begins: true,
-    means: 'before its first step',
+    means: 'before its first step, or before it is done anew',
     exits: {
       running: { by: ['worker'], when: 'what comes first is over, and its connection has a place' },
       manual: { by: ['worker', 'time'], when: 'its connection is not configured any more, or was shut for the whole window' },
@@ -143,7 +148,11 @@ export const taskLife: Life<TaskStatus> = {
     begins: true,
     ends: true,
     means: 'has its outcome; begins here where a system cannot be asked',
-    exits: { running: { by: ['time'], when: 'what was too young to erase has come of age' }, manual: { by: ['vendor'], when: 'takes back, before the request is closed, what it reported' } },
+    exits: {
+      waiting: { by: ['operator'], when: 'an appeal is granted, and it was left out by the refusal or did not come to what was asked' },
+      running: { by: ['time'], when: 'what was too young to erase has come of age' },
+      manual: { by: ['vendor', 'operator'], when: 'the system takes back, before the request is closed, what it reported, or an appeal is granted and it was a person who decided' },
+    },
   },
   manual: {
     begins: true,

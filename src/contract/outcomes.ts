@@ -23,13 +23,16 @@ export const actionSchema = z.enum(['erase', 'anonymise', 'export', 'rectify', '
 /** What a task does in a system. */
 export type Action = z.infer<typeof actionSchema>;
 
+/** Actions after which the data is gone from a system: only the plan of an erasure has them. */
+export const erasingActions: readonly Action[] = ['erase', 'anonymise'];
+
 /** What a plan decides for one identifier in one system. */
 export type Decision = z.infer<typeof decisionSchema>;
 
 /**
  * What happened to one task, and nothing better than what was observed.
  * `already_absent`: seen gone before anything was done. `nothing_matched`: the system knows nobody by this identifier.
- * `retained`: kept on a legal basis. `unsupported`: the system cannot do it. `refreshed`: aggregates were made anew without what was erased.
+ * `retained`: kept on a legal basis. `unsupported`: the system cannot do it. `not_asked`: the request is limited to other systems. `refreshed`: aggregates were made anew without what was erased.
  * `located`: the person was looked up, and what was found has tasks of its own.
  */
 export const outcomeSchema = z.enum([
@@ -44,6 +47,7 @@ export const outcomeSchema = z.enum([
   'refreshed',
   'located',
   'unsupported',
+  'not_asked',
   'skipped_by_operator',
   'done_manually',
   'failed',

@@ -83,6 +83,9 @@ describe('a certificate', () => {
     const cases: [string, (file: CertificateFile) => void][] = [
       ['statement-hash', (file) => Object.assign(file.statement, { verdict: 'fulfilled' })],
       ['statement', (file) => Object.assign(file.statement, { systems: [{}] })],
+      ['statement', (file) => Object.assign(file.statement, { limited_to: 'twilio' })],
+      ['statement', (file) => Object.assign(file.statement, { limited_to: [''] })],
+      ['statement-hash', (file) => Object.assign(file.statement, { limited_to: ['twilio'] })],
       ['index', (file) => (file.leaf = otherFile.leaf)],
       ['leaf', (file) => (file.leaf = Buffer.from('{}').toString('base64'))],
       ['leaf', (file) => (file.leaf = Buffer.from(Buffer.from(file.leaf, 'base64').toString('utf8').replace('certificate.issued', 'task.settled')).toString('base64'))],

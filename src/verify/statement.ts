@@ -34,6 +34,8 @@ export interface Statement {
   readonly completed_at: string;
   readonly due_at: string;
   readonly verdict: string;
+  /** Where the request asked only some systems: their names. Of every other one it claims nothing. */
+  readonly limited_to?: readonly string[];
   readonly systems: readonly StatementSystem[];
   /** When the last backup that may hold the data will have expired. */
   readonly backups_expire_at?: string;
@@ -72,7 +74,8 @@ export function parseStatement(value: unknown): Checked<{ readonly statement: St
   if (!hasTexts(asRecord(record['controller']), ['name', 'contact'])) return badStatement('does not name the controller');
   for (const name of ['received_at', 'completed_at', 'due_at']) if (!isTime(record[name])) return badStatement(`lacks the time ${name}`);
   if (record['verified_at'] !== null && !isTime(record['verified_at'])) return badStatement('lacks the time verified_at');
-  const { systems } = record;
+  const { systems, limited_to: limitedTo } = record;
+  if (limitedTo !== undefined && !(Array.isArray(limitedTo) && (limitedTo as readonly unknown[]).every((each) => typeof each === 'string' && each !== ''))) return badStatement('is limited to systems that it does not name');
   if (!Array.isArray(systems)) return badStatement('does not list its systems');
   for (const each of systems as readonly unknown[]) {
     const refusal = checkSystem(each);

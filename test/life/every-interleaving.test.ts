@@ -34,6 +34,8 @@ const scenarios: readonly (readonly [Scenario, number])[] = [
   ],
   // Two things at once: a worker that stands still, and a connection that is shut meanwhile, once left a settled task in the connection's queue.
   [{ ...plain, name: 'a connection is shut', connections: { alpha: { style: 'immediate' } }, vendorsBehave: true, pausesOnlyAt: 'call', faultsMax: 2, faults: ['pause', 'suspend'] }, 200],
+  // The refusal, and the appeal against it; or the appeal against what it came to.
+  [{ ...plain, name: 'an appeal is granted', connections: { alpha: { style: 'immediate' } }, emails: [...emails, 'lovelace@example.com'], doubtful: ['lovelace@example.com'], isVerified: false, needsApproval: true, vendorsBehave: true, faultsMax: 2, faults: ['operator_ends', 'appeal'] }, 100],
   [{ ...plain, name: 'too young to erase', connections: { alpha: { style: 'immediate', isTooYoung: true } }, faultsMax: 1, faults: ['jobs_lost', 'late'] }, 100],
 ];
 

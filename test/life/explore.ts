@@ -1,4 +1,4 @@
-import { settleManualTask } from '../../src/modules/orchestration/manual-tasks.ts';
+import { settleManualTask } from '../../src/modules/orchestration/settle-manual-task.ts';
 import { reconcileVendorJobs, sweepDue } from '../../src/modules/orchestration/index.ts';
 import type { ManualTaskId } from '../../src/contract/ids.ts';
 import { claimedEpoch, hasEnded, see, stateText, whatIsWrong, wrongEntries, type Seen } from './seen-state.ts';
@@ -210,6 +210,8 @@ function outOfTurn(world: World, seen: Seen): readonly Action[] {
   }
   const waiting = new Set(seen.tasks.filter((task) => task.status === 'waiting' && !outside.unconfigured.includes(task.connection)).map((task) => task.connection));
   if (may('unconfigure')) for (const system of waiting) made.push(byPerson(world, `takes ${system} out of the configuration`, 1, async () => void world.outside.unconfigured.push(system)));
+  const hasEndedSoFar = (status === 'closed' || status === 'rejected') && seen.request.wake !== null;
+  if (may('appeal') && hasEndedSoFar && !outside.appealed) made.push(byPerson(world, 'grants an appeal', 1, world.grantAppeal));
   const isUntouched = ['verifying', 'verified', 'resolving', 'planned', 'awaiting_approval'].includes(status) || (status === 'escalated' && !seen.request.planned);
   // Where nothing else is looked at, it is done in every state, whatever else goes wrong in it.
   const cost = scenario.endsBeforeExecution === true ? 0 : 1;

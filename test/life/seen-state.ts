@@ -29,7 +29,7 @@ export interface SeenTask {
 
 /** Everything in the database that a state consists of. */
 export interface Seen {
-  readonly request: { readonly status: RequestStatus; readonly verdict: Verdict | null; readonly wake: number | null; readonly attempt: number; readonly planned: boolean; readonly certified: boolean; readonly version: number };
+  readonly request: { readonly status: RequestStatus; readonly verdict: Verdict | null; readonly wake: number | null; readonly attempt: number; readonly verified: boolean; readonly planned: boolean; readonly certified: boolean; readonly closed: number | null; readonly version: number };
   readonly tasks: readonly SeenTask[];
   readonly manual: readonly { readonly id: string; readonly task: string | null; readonly reason: string; readonly remind: number | null }[];
   readonly leases: readonly { readonly connection: string; readonly task: string; readonly until: number }[];
@@ -43,7 +43,7 @@ export interface Seen {
 const ms = (column: string): string => `floor(extract(epoch FROM ${column}) * 1000)::float8`;
 /** Prepared once: planning it takes longer than running it. */
 export const prepareSee = `PREPARE see AS SELECT json_build_object(
-  'request', (SELECT json_build_object('status', status, 'verdict', verdict, 'wake', ${ms('wake_at')}, 'attempt', attempt, 'planned', planned_at IS NOT NULL, 'certified', certificate IS NOT NULL, 'version', version) FROM public.privacy_request),
+  'request', (SELECT json_build_object('status', status, 'verdict', verdict, 'wake', ${ms('wake_at')}, 'attempt', attempt, 'verified', verified_at IS NOT NULL, 'planned', planned_at IS NOT NULL, 'certified', certificate IS NOT NULL, 'closed', ${ms('closed_at')}, 'version', version) FROM public.privacy_request),
   'tasks', (SELECT coalesce(json_agg(json_build_object('id', id, 'connection', connection, 'identifier', identifier_id, 'status', status, 'outcome', outcome, 'confirmation', confirmation,
      'cursor', octet_length(cursor), 'before', cursor_before IS NOT NULL, 'error', error_code, 'attempt', attempt, 'confirms', confirm_count, 'epoch', epoch, 'lease', ${ms('lease_until')}, 'queued', queued,
      'wake', ${ms('wake_at')}, 'window', ${ms('window_ends_at')}, 'revisit', ${ms('revisit_at')}, 'dispatched', dispatched_at IS NOT NULL, 'row', task::text) ORDER BY connection, id), '[]') FROM public.task),
@@ -81,10 +81,11 @@ export function stateText(world: World, seen: Seen): string {
     return task === undefined ? 'request' : world.taskName(task.identifier, task.connection);
   };
   return JSON.stringify([
-    { ...seen.request, version: 0, wake: off(seen.request.wake), attempt: Math.min(seen.request.attempt, 2) },
+    { ...seen.request, version: 0, closed: seen.request.closed !== null && outside.now >= seen.request.closed + world.deps.policy.graceMs, wake: off(seen.request.wake), attempt: Math.min(seen.request.attempt, 2) },
     seen.tasks.map((task) =>
       task.status === 'settled'
-        ? [nameOf(task.id), task.status, task.outcome, task.confirmation, off(task.revisit)]
+        ? // An appeal asks whether it was begun, and whether it was with a person.
+          [nameOf(task.id), task.status, task.outcome, task.confirmation, off(task.revisit), ...(world.scenario.faults.includes('appeal') ? [task.error, task.dispatched] : [])]
         : [
             nameOf(task.id), task.status, task.outcome, task.cursor, task.before, task.error, Math.min(task.attempt, 2), task.confirms, off(task.lease), task.queued, off(task.wake),
             task.window !== null && task.window <= outside.now, off(task.revisit), task.dispatched, outside.retries[nameOf(task.id)],
@@ -94,6 +95,7 @@ export function stateText(world: World, seen: Seen): string {
     seen.leases.map((each) => [each.connection, nameOf(each.task), off(each.until)]),
     seen.suspended,
     outside.unconfigured,
+    outside.appealed,
     seen.shredded,
     outside.jobs.map((job) => `${job.kind} ${nameOf(job.id)} ${off(job.readyAt)} ${job.readyAt < wakeOf(job.id) ? 'before' : 'after'}`).toSorted(),
     Object.entries(outside.truths).map(([name, truth]) => {

@@ -5,8 +5,8 @@ import type { Identifier } from '../../src/contract/identifiers.ts';
 import type { RequestId, TaskId } from '../../src/contract/ids.ts';
 import { recordAuditEntry } from '../../src/modules/audit/record-audit-entry.ts';
 import { createVault } from '../../src/modules/identity/index.ts';
-import { createAdvanceRequest, createRunTask, lookAtJob, takeCallback, wakeConnection, type OrchestrationDeps } from '../../src/modules/orchestration/index.ts';
-import { createLawClocks, createOpenRequest, createRequestActions, type RequestActions } from '../../src/modules/requests/index.ts';
+import { createAdvanceRequest, createCarryOutAnew, createRunTask, lookAtJob, takeCallback, wakeConnection, type OrchestrationDeps } from '../../src/modules/orchestration/index.ts';
+import { createClockActions, createLawClocks, createOpenRequest, createRequestActions, type RequestActions } from '../../src/modules/requests/index.ts';
 import { createLocalKeyProvider } from '../../src/platform/crypto/key-provider.ts';
 import { loadSystemKeys } from '../../src/platform/crypto/system-keys.ts';
 import type { ConnectionConfig } from '../../src/platform/config/document.ts';
@@ -43,6 +43,8 @@ export interface Outside {
   budget: number;
   /** Connections that were taken out of the configuration. */
   unconfigured: string[];
+  /** Whether an appeal was granted: a law gives one. */
+  appealed: boolean;
   /** A person's retries, by task. */
   retries: Record<string, number>;
 }
@@ -72,7 +74,7 @@ export interface Scenario {
 }
 
 /** Kinds of things that go wrong or that people do out of turn; each costs one. */
-export type Fault = 'pause' | 'twice' | 'early' | 'late' | 'jobs_lost' | 'window' | 'operator_ends' | 'suspend' | 'unconfigure' | 'certificate_waits';
+export type Fault = 'pause' | 'twice' | 'early' | 'late' | 'jobs_lost' | 'window' | 'operator_ends' | 'suspend' | 'unconfigure' | 'certificate_waits' | 'appeal';
 
 /** What a life has come to outside of the database, and how its choices are made. */
 interface Play {
@@ -90,6 +92,8 @@ export interface World extends Play {
   readonly stepping: Stepping;
   readonly deps: OrchestrationDeps;
   readonly actions: RequestActions;
+  /** The person appeals against how their request ended, and an operator grants it. */
+  readonly grantAppeal: () => Promise<void>;
   readonly requestId: RequestId;
   /** The kind of job's handler. */
   readonly work: (job: PendingJob) => Promise<void>;
@@ -242,7 +246,9 @@ async function createDeps(db: SimDatabase, play: Play): Promise<OrchestrationDep
     addSuppressions: async () => undefined,
     // Every request here is one of erasure: nothing is exported, nobody restricted.
     exports: { addPage: none, dropPages: none, make: none, stateOf: none, expiresAt: async () => undefined, discard: async () => undefined },
-    restrictions: { enter: none },
+    restrictions: { enter: none, noteTold: none },
+    recipients: { of: () => ({ mailed: [], undeclared: [] }) },
+    sayAgain: none,
     certificates: {
       request: async () => undefined,
       build: () =>
@@ -252,7 +258,7 @@ async function createDeps(db: SimDatabase, play: Play): Promise<OrchestrationDep
         }),
     },
     boundary: () => undefined,
-    policy: { approvalRequired: scenario.needsApproval, graceMs: 0, windowMs: 72 * hourMs, confirmAttemptsMax: 2, controller: { name: 'Example Company', contact: 'privacy@example.com' } },
+    policy: { approvalRequired: scenario.needsApproval, graceMs: scenario.faults.includes('appeal') ? hourMs : 0, windowMs: 72 * hourMs, confirmAttemptsMax: 2, controller: { name: 'Example Company', contact: 'privacy@example.com' } },
   };
 }
 
@@ -262,7 +268,7 @@ async function openRequest(deps: OrchestrationDeps, scenario: Scenario): Promise
   const requestId = newId('request');
   const prepared = await deps.vault.prepare(requestId);
   const identifiers = scenario.emails.map((value) => ({ kind: 'email' as const, value, foundBy: 'given', confidence: scenario.doubtful?.includes(value) === true ? 0.5 : 1 }));
-  const incoming = { source: 'crm', sourceId: 'a', payloadHash: Buffer.alloc(32), right: 'erasure', jurisdiction: 'DE', identifiers, verification: scenario.isVerified ? 'source' : 'email_code' } as const;
+  const incoming = { source: 'crm', sourceId: 'a', payloadHash: Buffer.alloc(32), right: 'erasure', jurisdiction: scenario.faults.includes('appeal') ? 'US-VA' : 'DE', identifiers, verification: scenario.isVerified ? 'source' : 'email_code' } as const;
   await deps.database.transaction((tx) => open(tx, incoming, prepared));
   return requestId;
 }
@@ -272,7 +278,7 @@ export async function createWorld(db: SimDatabase, scenario: Scenario): Promise<
   const truths = Object.fromEntries(Object.entries(scenario.connections).flatMap(([name, each]) => scenario.emails.map((email) => [`${name}/${email}`, newTruth(each.isTooYoung === true)])));
   const play: Play = {
     scenario,
-    outside: { now: start, jobs: [], truths, standing: [], budget: scenario.faultsMax, unconfigured: [], retries: {} },
+    outside: { now: start, jobs: [], truths, standing: [], budget: scenario.faultsMax, unconfigured: [], appealed: false, retries: {} },
     choose: (_what, options) => options[0] ?? '',
     wrong: [],
   };
@@ -288,6 +294,14 @@ export async function createWorld(db: SimDatabase, scenario: Scenario): Promise<
     stepping: db.stepping,
     deps,
     actions: createRequestActions({ ...deps, clocks, notify: async () => undefined }),
+    grantAppeal: async () => {
+      const appeals = createClockActions({ ...deps, clocks, notify: async () => undefined, acknowledgedAt: async () => undefined, unverifiedDays: 14, carryOutAnew: createCarryOutAnew(deps) });
+      await appeals.appeal(requestId, 'dpo');
+      await appeals.decide(requestId, 'dpo', { decision: 'granted' });
+      play.outside.appealed = true;
+      // Each of its tasks may be begun anew, as if a person had it tried again.
+      for (const name of Object.keys(play.outside.truths)) play.outside.retries[name] = (play.outside.retries[name] ?? 0) + 1;
+    },
     requestId,
     work: async (job: PendingJob) => {
       if (job.kind === 'task-run') return runTask(job.id as TaskId);

@@ -35,7 +35,7 @@ export interface AuditDeps {
 /** The audit log of a process. */
 export interface Audit {
   /** Records an entry in the caller's transaction. */
-  readonly record: (tx: Tx, entry: AuditEntry) => Promise<void>;
+  readonly record: (tx: Tx, entry: AuditEntry) => Promise<string>;
   readonly certificates: CertificateIssuer;
   readonly verification: AuditLogVerification;
   readonly keys: LogKeys;
@@ -68,9 +68,7 @@ export async function createAudit(deps: AuditDeps): Promise<Audit> {
   };
   const verification = createAuditLogVerification({ main, audit, keys, writer, clock, onAlert });
   return {
-    record: async (tx, entry) => {
-      await recordAuditEntry(tx, entry);
-    },
+    record: (tx, entry) => recordAuditEntry(tx, entry),
     certificates: createCertificateIssuer({ main, audit, keys, clock }),
     verification,
     keys,

@@ -49,8 +49,8 @@ export interface Delivery {
    * that is not the one, and with `VALIDATION_FAILED` for a key that is none.
    */
   readonly download: (link: OpenLink, code: string, recipient?: string) => Promise<Handout>;
-  /** Gives the package in clear to an operator, who gives it to the person by hand; counts as a download, under the operator's name. Fails with `NOT_FOUND` where there is none that can be fetched. */
-  readonly handToOperator: (requestId: RequestId, operator: string) => Promise<PackageStream>;
+  /** Gives the package in clear to an operator, who gives it to the person by hand; counts as a download, under the operator's name. `delivered` is to be called once it was handed out whole. Fails with `NOT_FOUND` where there is none that can be fetched. */
+  readonly handToOperator: (requestId: RequestId, operator: string) => Promise<PackageStream & { readonly delivered: () => Promise<void> }>;
   /** The n-th code of a request's link at the moment of sending it; undefined when it must not be sent any more. */
   readonly codeToSend: (tx: Tx, requestId: RequestId, number: number) => Promise<string | undefined>;
   /** The link as it is mailed; undefined when there is nothing to fetch. */
@@ -108,6 +108,7 @@ export function createDelivery(deps: ExportsDeps): Delivery {
       const trx = tablesOf<ExportTables>(tx);
       const row = await store.lockPackage(trx, requestId);
       if (row?.code_number === codeNumber) await store.updatePackage(trx, requestId, { code_used: true });
+      await deps.onDelivered(tx, requestId, null);
     });
 
   /** The package in clear, as it comes from the store. */
@@ -177,7 +178,7 @@ export function createDelivery(deps: ExportsDeps): Delivery {
         return held;
       });
       if (row.object_name === null) throw nothingHere();
-      return { stream: await openPackage(requestId, row.object_name, row.identity), filename: filenameOf(requestId), contentType: 'application/zip' };
+      return { stream: await openPackage(requestId, row.object_name, row.identity), filename: filenameOf(requestId), contentType: 'application/zip', delivered: () => database.transaction((tx) => deps.onDelivered(tx, requestId, operator)) };
     },
     codeToSend: async (tx, requestId, number) => {
       const trx = tablesOf<ExportTables>(tx);

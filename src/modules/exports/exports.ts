@@ -16,7 +16,7 @@ import type { ExportStorage } from './storage/export-storage.ts';
 import type { EndedWhy, PackageFinding, PackageState } from './tables.ts';
 
 /** What a package says of its request, from the modules that know it. */
-export interface RequestFactsForPackage extends Pick<PackageFacts, 'requestId' | 'reference' | 'right' | 'law' | 'jurisdiction' | 'receivedAt' | 'notSearched'> {
+export interface RequestFactsForPackage extends Pick<PackageFacts, 'requestId' | 'reference' | 'right' | 'law' | 'jurisdiction' | 'receivedAt' | 'notSearched' | 'erasedUnder'> {
   /** The tasks that ended as `exported`: only what they gave is handed out. */
   readonly exportedTasks: readonly TaskId[];
   /** Whose tasks those are. */
@@ -45,6 +45,8 @@ export interface ExportsDeps {
   readonly onMade: (tx: Tx, requestId: RequestId, state: 'ready' | 'failed') => Promise<void>;
   /** Has the n-th code of a request's link sent to the address that is proven. */
   readonly sendCode: (tx: Tx, requestId: RequestId, number: number) => Promise<void>;
+  /** Hears that a package was handed out whole: to an operator, or to the person (null), in a transaction of its own. */
+  readonly onDelivered: (tx: Tx, requestId: RequestId, operator: string | null) => Promise<void>;
   /** Hears that the storage goes on refusing to delete what has to go. */
   readonly onDeletionRefused: (tx: Tx, requestId: RequestId) => Promise<void>;
   readonly codeMinutes: number;

@@ -54,7 +54,7 @@ const codeBody = z.strictObject({
 });
 
 /** Registers what an operator sees of a request's package, and its revocation. */
-function registerOperatorRoutes(app: HttpServer, { exports, authenticate }: ExportRoutesDeps): void {
+function registerOperatorRoutes(app: HttpServer, { exports, authenticate, log }: ExportRoutesDeps): void {
   const security = [{ apiKey: [] }];
   app.get(
     '/v1/privacy-requests/:id/export',
@@ -80,7 +80,10 @@ function registerOperatorRoutes(app: HttpServer, { exports, authenticate }: Expo
     { schema: { summary: 'Fetch the package in clear, to give it to a person who could not be told where it is', tags: ['exports'], security, params: requestParams } },
     async (request, reply) => {
       const operator = authenticate(request);
-      return sendPackage(reply, await exports.delivery.handToOperator(requestIdOf(request.params.id), operator.name));
+      const requestId = requestIdOf(request.params.id);
+      const handout = await exports.delivery.handToOperator(requestId, operator.name);
+      onceSent(reply, handout.delivered, log, requestId);
+      return sendPackage(reply, handout);
     },
   );
 }
@@ -128,12 +131,17 @@ function throughLink(deps: ExportRoutesDeps, token: string, handler: LinkHandler
   };
 }
 
+/** Says that a package was handed out when its last byte was taken; one that broke off was not. */
+function onceSent(reply: FastifyReply, delivered: () => Promise<void>, log: Log, requestId: RequestId): void {
+  finished(reply.raw).then(delivered, () => undefined).catch((error: unknown) => {
+    log.error({ request_id: requestId, err: error }, 'it could not be noted that a package was handed out');
+  });
+}
+
 async function handOut(deps: ExportRoutesDeps, delivery: Delivery, link: OpenLink, { code, recipient }: z.infer<typeof codeBody>, reply: FastifyReply): Promise<FastifyReply> {
   const handout = await delivery.download(link, code, recipient);
   if (handout.kind === 'link') return reply.code(303).header('location', handout.url).send();
-  finished(reply.raw).then(handout.delivered, () => undefined).catch((error: unknown) => {
-    deps.log.error({ request_id: link.requestId, err: error }, 'a code could not be used up');
-  });
+  onceSent(reply, handout.delivered, deps.log, link.requestId);
   return sendPackage(reply, handout);
 }
 

@@ -28,6 +28,8 @@ export function createVaultWipe(deps: { readonly database: Database; readonly lo
     await rewrite('request_key');
     // A signing key of the log that was retired, and keys as an earlier master key wrapped them.
     await rewrite('system_key');
+    // Whom notices were about that belong to no request: sealed under a system key, and few.
+    await rewrite('notice_subject');
     const db = database.read<unknown>();
     const mapping = (await sql<{ bytes: number }>`SELECT pg_table_size('identity_mapping')::float8 AS bytes`.execute(db)).rows[0];
     if ((mapping?.bytes ?? 0) <= mappingBytesMax) await rewrite('identity_mapping');

@@ -1,19 +1,15 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { FastifySchemaCompiler } from 'fastify';
 import type { Database } from '../../platform/db/database.ts';
 import { isFailure } from '../../platform/failure.ts';
 import { parseJson, type HttpServer } from '../../platform/http/server.ts';
+import { describedOnly } from './described-only.ts';
 import { gdprRequestTypes, type GdprRequests, type GdprRequestType } from './gdpr-request.ts';
-import { takeMinutePlace, tellRate } from './rate-limited.ts';
+import { bucketOf, takeMinutePlace, tellRate } from './rate-limited.ts';
 
 /** Requests a minute by one user, or by those of the same one of 4,096 buckets: names of users fill no table. */
 const perMinute = 30;
 /** Tries a minute without a good token, over everybody. */
 const strangersPerMinute = 600;
-const bucketOf = (userId: string): string => `gdpr-request:${createHash('sha256').update(userId, 'utf8').digest('hex').slice(0, 3)}`;
-
-const describedOnly: FastifySchemaCompiler<unknown> = () => (value: unknown) => ({ value });
 const error = (text: string) => z.object({ error: z.literal(text) });
 
 const wrongType = { error: "Request type must be 'access' or 'erasure'" } as const;
@@ -68,7 +64,7 @@ export function registerGdprRoutes(app: HttpServer, deps: { readonly database: D
         await takeMinutePlace(deps.database, 'gdpr-request:unauthenticated', strangersPerMinute);
         return reply.code(401).send(notAuthenticated);
       }
-      tellRate(reply, await takeMinutePlace(deps.database, bucketOf(bearer.userId), perMinute));
+      tellRate(reply, await takeMinutePlace(deps.database, bucketOf('gdpr-request', bearer.userId, 3), perMinute));
       const { userId, type } = readBody(request.rawBody);
       if (type === undefined) return reply.code(400).send(wrongType);
       // Nobody asks for somebody else, whoever that is.

@@ -26,9 +26,10 @@ export function createProofSweep(deps: { readonly proofs: Pick<ProofVerification
  */
 const replayDays = 30;
 
-/** Makes the handler of `replaySweep`. */
-export function createReplaySweep(deps: { readonly database: Database; readonly clock: Clock }): () => Promise<void> {
+/** Makes the handler of `replaySweep`. `forgetMore` is what else is kept for repetitions and is over. */
+export function createReplaySweep(deps: { readonly database: Database; readonly clock: Clock; readonly forgetMore: () => Promise<void> }): () => Promise<void> {
   return async () => {
     await forgetMessages(deps.database.read<IntakeTables>(), new Date(deps.clock.now() - replayDays * 86_400_000));
+    await deps.forgetMore();
   };
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
 import type { Database } from '../../platform/db/database.ts';
 import { takePlace } from '../../platform/db/rate-limit.ts';
@@ -11,6 +12,11 @@ export async function takeMinutePlace(database: Database, name: string, perMinut
     throw new Failure('RATE_LIMITED', `Only ${perMinute} a minute are taken here; wait as long as Retry-After says`, { retryAfterMs: decision.retryAfterMs });
   }
   return { perMinute, remaining: decision.remaining };
+}
+
+/** The limit that a name falls under: one of so many, by the first hexadecimal digits of its hash, so that made-up names fill no table and are limited as real ones are. */
+export function bucketOf(limit: string, name: string, digits: 2 | 3): string {
+  return `${limit}:${createHash('sha256').update(name, 'utf8').digest('hex').slice(0, digits)}`;
 }
 
 /** A place taken, and how many are left at once. */

@@ -1,5 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto';
-import type { FastifyReply, FastifyRequest, FastifySchemaCompiler } from 'fastify';
+import { randomBytes } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Clock } from '../../platform/clock.ts';
 import type { Database } from '../../platform/db/database.ts';
@@ -8,12 +8,15 @@ import type { Authenticate } from '../access/index.ts';
 import { evidenceCodes, requestIdOf, type RequestActions } from '../requests/index.ts';
 import type { AcceptRequest } from './accept-request.ts';
 import { acceptedAnswerSchema } from './answers.ts';
+import { describedOnly } from './described-only.ts';
 import { flatBodySchema, fullBodySchema, subjectBodySchema } from './domain/bodies.ts';
 import { readIdempotencyKey } from './domain/idempotency-key.ts';
-import { badSignature, checkWindow } from './domain/signatures/signature.ts';
+import { badSignature, checkWindow, type Vouched } from './domain/signatures/signature.ts';
 import { createStandardWebhooks } from './domain/signatures/standard-webhooks.ts';
+import { openEnvelope, type OpenedMessage } from './event-envelope.ts';
 import type { IntakePressure } from './intake-pressure.ts';
-import { takeMinutePlace, tellRate } from './rate-limited.ts';
+import { bucketOf, takeMinutePlace, tellRate } from './rate-limited.ts';
+import type { TakePush } from './pubsub-push.ts';
 import type { Source } from './sources.ts';
 import type { VerifySubject } from './verify-subject.ts';
 
@@ -24,6 +27,7 @@ export interface IntakeRoutesDeps {
   readonly sources: ReadonlyMap<string, Source>;
   readonly authenticate: Authenticate;
   readonly acceptRequest: AcceptRequest;
+  readonly takePush: TakePush;
   readonly pressure: Pick<IntakePressure, 'during'>;
   readonly verifySubject: VerifySubject;
   readonly verifyByOperator: RequestActions['verifyByOperator'];
@@ -32,11 +36,9 @@ export interface IntakeRoutesDeps {
 /** Requests a minute for each API key, and for sources that do not exist: what a source has by default. */
 const defaultPerMinute = 600;
 
-/** These routes read the raw bytes themselves; the schemas are for the API's description. */
-const describedOnly: FastifySchemaCompiler<unknown> = () => (value: unknown) => ({ value });
-
 const bodySchema = z.union([flatBodySchema, fullBodySchema, subjectBodySchema]);
 const answers = { 200: acceptedAnswerSchema.describe('The same message was accepted before; this is its first answer.'), 202: acceptedAnswerSchema };
+const webhookAnswers = { ...answers, 204: z.null().describe('Pub/Sub only: the message can never be accepted, was noted, and is not to come again.') };
 const parsesItself = { parsesItself: true } as const;
 
 /** Registers the routes by which requests and codes come in. */
@@ -47,7 +49,7 @@ export function registerIntakeRoutes(app: HttpServer, deps: IntakeRoutesDeps): v
     {
       config: parsesItself,
       validatorCompiler: describedOnly,
-      schema: { summary: 'Take in a signed privacy request', tags: ['intake'], params: z.object({ source: z.string() }), body: bodySchema, response: answers },
+      schema: { summary: 'Take in a signed privacy request', tags: ['intake'], params: z.object({ source: z.string() }), body: bodySchema, response: webhookAnswers },
     },
     async (request, reply) => deps.pressure.during(() => webhook(request.params.source, request, reply)),
   );
@@ -87,8 +89,7 @@ function createWebhookHandler(deps: IntakeRoutesDeps): WebhookHandler {
     const message = { headers: request.headers, body: request.rawBody };
     const source = deps.sources.get(name);
     if (source === undefined) {
-      const bucket = createHash('sha256').update(name, 'utf8').digest('hex').slice(0, 2);
-      await takeMinutePlace(deps.database, `unknown-source:${bucket}`, defaultPerMinute);
+      await takeMinutePlace(deps.database, bucketOf('unknown-source', name, 2), defaultPerMinute);
       await nobody(message, deps.clock.now());
       throw badSignature();
     }
@@ -102,16 +103,21 @@ function createWebhookHandler(deps: IntakeRoutesDeps): WebhookHandler {
     checkWindow(vouched.signedAt, now, source.config.tolerance_seconds);
     // Only to who signed: the headers would tell anybody else that the source exists.
     tellRate(reply, place);
-    const accepted = await deps.acceptRequest({
-      source: name,
-      id: vouched.id,
-      body: request.rawBody,
-      verify: source.config.verify,
-      right: source.config.right,
-      jurisdiction: source.config.jurisdiction,
-    });
+    if (source.config.scheme === 'pubsub-push') {
+      const taken = await deps.takePush(source, request.rawBody);
+      return taken === undefined ? reply.code(204).send(null) : reply.code(taken.status).send(taken.answer);
+    }
+    const { verify, right, jurisdiction } = source.config;
+    const accepted = await deps.acceptRequest({ source: name, ...messageOf(vouched, request), verify, right, jurisdiction });
     return reply.code(accepted.status).send(accepted.answer);
   };
+}
+
+/** The request and the id that it is known by: what was signed says it, or the envelope that a bus sent it in. */
+function messageOf({ id }: Vouched, request: FastifyRequest): OpenedMessage {
+  if (id !== undefined) return { id, body: request.rawBody };
+  const attributes = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, typeof value === 'string' ? value : undefined]));
+  return openEnvelope({ attributes, body: request.rawBody, busId: readIdempotencyKey(request.headers['idempotency-key']) });
 }
 
 const verificationBodySchema = z

@@ -21,6 +21,10 @@ it.each<[string, object, string]>([
   ['a secret that is none of its scheme', { secret: '${env:SHORT}' }, '/sources/shop/secret must be whsec_'],
   ['a secret that could be guessed', { scheme: 'hmac-sha256-hex', secret: '${env:SHORT}' }, 'at least 16 characters'],
   ['a JWT scheme without an address', { scheme: 'jwt' }, '/sources/shop/jwks_url is missing'],
+  ['a bearer token that could be guessed', { scheme: 'bearer', secret: '${env:SHORT}' }, 'at least 16 characters'],
+  ['an API key that is not there', { scheme: 'api-key' }, '/sources/shop/secret is missing'],
+  ['pushes of nobody in particular', { scheme: 'pubsub-push', audience: 'https://shop.example' }, '/sources/shop/service_account is missing'],
+  ['pushes for nobody in particular', { scheme: 'pubsub-push', service_account: 'push@shop.example' }, '/sources/shop/audience is missing'],
   ['keys over plain HTTP', { scheme: 'jwt', jwks_url: 'http://id.example/jwks.json' }, 'must be https'],
 ])('a source with %s is refused at the start, without its value', (_what, part, detail) => {
   expect(() => sourceOf(part)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', detail: expect.stringContaining(detail) as string }) as Error);
@@ -29,6 +33,10 @@ it.each<[string, object, string]>([
 
 it('a source whose secret is in a file is made', () => {
   expect(sourceOf({ scheme: 'hmac-sha256-base64', secret: '${file:/run/secrets/shop}' })?.name).toBe('shop');
+});
+
+it('a source that is read from a bus takes nothing over HTTP', () => {
+  expect(sourceOf({ consume: { kind: 'kafka', topic: 'privacy-requests' } })).toBeUndefined();
 });
 
 it('a JWT source fetches the keys of its own address and nothing else', async () => {

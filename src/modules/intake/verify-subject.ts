@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
 import { parseId, type RequestId } from '../../contract/ids.ts';
 import type { Database, Tx } from '../../platform/db/database.ts';
 import { Failure } from '../../platform/failure.ts';
 import { newId } from '../../platform/ids.ts';
 import type { CodeVerdict, Verification } from '../identity/index.ts';
-import { takeMinutePlace, type RatePlace } from './rate-limited.ts';
+import { bucketOf, takeMinutePlace, type RatePlace } from './rate-limited.ts';
 
 /** What verifying a person needs. */
 export interface VerifySubjectDeps {
@@ -29,9 +28,6 @@ export interface VerifySubject {
 /** A person types a code a few times a minute. */
 const perMinute = 10;
 
-/** The limit that an id falls under: one of 4,096, so that made-up ids fill no table and are limited as real ones are. */
-const bucketOf = (id: string): string => `verification:${createHash('sha256').update(id, 'utf8').digest('hex').slice(0, 3)}`;
-
 /** An id that is none is looked for like any other, which takes as long. */
 const idOf = (text: string): RequestId => parseId('request', text) ?? newId('request');
 
@@ -52,7 +48,7 @@ export function createVerifySubject(deps: VerifySubjectDeps): VerifySubject {
   };
 
   return {
-    takePlace: (id) => takeMinutePlace(deps.database, bucketOf(id), perMinute),
+    takePlace: (id) => takeMinutePlace(deps.database, bucketOf('verification', id, 3), perMinute),
     submit: async (id, code) => {
       if (await isRight(idOf(id), code.replaceAll(/[\s-]/gu, ''))) return;
       throw new Failure('VERIFICATION_FAILED', 'The code is wrong, has expired or was tried too often, or nothing waits for it; ask for a new one');

@@ -43,8 +43,8 @@ export type ComposedForSubject =
   | { readonly hand: () => Promise<MailResult>; readonly refused: NotificationError; readonly failed: NotificationError }
   | { readonly skip: NotificationError };
 
-/** As long as mail servers keep trying (RFC 5321, section 4.5.4.1: 4 to 5 days) and a weekend. */
-const giveUpMs = 7 * 86_400_000;
+/** How long it is tried to say something: as long as mail servers keep trying (RFC 5321, section 4.5.4.1: 4 to 5 days) and a weekend. */
+export const giveUpMs = 7 * 86_400_000;
 
 /**
  * The address or number that the person gave and that is proven, or that of the account they were signed in to, sealed in the vault when the request came in. What a

@@ -1,10 +1,12 @@
-export { createNotify, codeOccasion, exportCodeOccasion, type Notify, type NotifyDeps } from './notify.ts';
-export { createNotificationSender, type NotificationSender, type SendNotificationDeps } from './send-notification.ts';
+export { createNotify, createSayAgain, createTellLifted, codeOccasion, exportCodeOccasion, type Notify, type NotifyDeps, type SayAgain, type TellLifted } from './notify.ts';
+export { createNotificationSender, type NotificationSender, type SendNotificationDeps, type SkippedNotice } from './send-notification.ts';
 export { createMailer, type Mailer, type MailResult } from './mailer.ts';
 export { createSmsCodeJudge } from './judge-sms-code.ts';
 export { createTexter, type JudgedCode, type Texter, type TexterDeps } from './texter.ts';
 export { createOfficerHooks, type OfficerHooks } from './officer-hooks.ts';
 export { notificationSend, notificationSweep } from './jobs.ts';
 export { createNoticeCatalogue, type NoticeCatalogue } from './domain/notice-catalogue.ts';
-export type { ClosureFacts, ExportFacts, ManualTaskFacts, NewNotification, RequestFacts, NotificationTemplate, Recipient } from './notification.ts';
+export type { ClosureFacts, DisclosedRecipient, ExportFacts, ManualTaskFacts, NewNotification, RequestFacts, NotificationTemplate, Recipient } from './notification.ts';
+export { isTold } from './domain/recipient-notices.ts';
+export { createRecipients, type Recipients } from './domain/recipients.ts';
 export type { Sender } from './domain/templates.ts';

@@ -11,16 +11,25 @@ export type NotificationTemplate =
   | 'ready'
   | 'closed'
   | 'appeal_decided'
+  | 'recipient'
+  | 'recipient_lifted'
   | 'dpo_manual_task'
   | 'dpo_deadline'
   | 'dpo_clock'
   | 'dpo_erasure'
   | 'dpo_contradicted'
-  | 'dpo_audit_alert';
+  | 'dpo_audit_alert'
+  | 'dpo_event_alert'
+  | 'dpo_bus_alert'
+  | 'dpo_recipient';
 /** Where the data protection officer is reached beside e-mail: a signed webhook, a chat's incoming webhook. */
 export type OfficerHook = 'dpo_webhook' | 'dpo_chat';
-/** Who it is said to: the person, or the data protection officer. */
-export type Recipient = 'subject' | 'dpo' | OfficerHook;
+/** Somebody whom the person's data was disclosed to, by the code of the configuration. */
+export type DisclosedRecipient = `recipient:${string}`;
+/** The code of the recipient that something is said to; undefined for anybody else. */
+export const recipientCode = (recipient: Recipient): string | undefined => (recipient.startsWith('recipient:') ? recipient.slice('recipient:'.length) : undefined);
+/** Who it is said to: the person, the data protection officer, or a recipient of the person's data. */
+export type Recipient = 'subject' | 'dpo' | OfficerHook | DisclosedRecipient;
 
 /** Something to be said. */
 export interface NewNotification {
@@ -28,7 +37,7 @@ export interface NewNotification {
   readonly requestId: RequestId | null;
   readonly template: NotificationTemplate;
   /** `dpo` is every way in which the officer is reached. */
-  readonly recipient: 'subject' | 'dpo';
+  readonly recipient: 'subject' | 'dpo' | DisclosedRecipient;
   /** One notification of a template for each: `code-1`, the time of the closure, the id of a manual task. */
   readonly occasion: string;
 }
@@ -39,9 +48,13 @@ export type NotificationError =
   | 'NO_ADDRESS'
   /** The only address is one that an erasure puts in the place of a person's: it is nobody's. */
   | 'MASKED_ADDRESS'
+  /** The recipient is not in the configuration any more. */
+  | 'NOT_DECLARED'
+  /** The person has none of the names by which the recipient may be told of people. */
+  | 'NOTHING_TO_NAME'
   | 'MAIL_NOT_CONFIGURED'
   | 'SMS_NOT_CONFIGURED'
-  /** What it would say is no longer so: another code was sent, the task was settled, the request was opened again. */
+  /** What it would say is no longer so: another code was sent, the task was settled, the request was opened again, the restriction was lifted. */
   | 'SUPERSEDED'
   /** The mail server refused the address for good. */
   | 'MAIL_REFUSED'
@@ -60,6 +73,9 @@ export type NotificationError =
   /** The person's data was destroyed before the message could be sent. */
   | 'KEY_DESTROYED';
 
+/** Why a message ends unsent that nobody misses: what it says is not so any more, or nobody is left to say it of. */
+export const nothingToTell: readonly NotificationError[] = ['SUPERSEDED', 'KEY_DESTROYED'];
+
 /** What a person is told when their request is closed. */
 export interface ClosureFacts {
   readonly reference: string;
@@ -74,6 +90,8 @@ export interface ClosureFacts {
     readonly confirmation: Confirmation | undefined;
     readonly residue: readonly Residue[];
   }[];
+  /** The reference of the erasure that had begun when a copy was asked for, and that has erased something; undefined where there was none. */
+  readonly erasedUnder: string | undefined;
   /** The certificate's bytes, attached; undefined when none was issued. */
   readonly certificate: Buffer | undefined;
 }

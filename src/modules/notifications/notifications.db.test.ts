@@ -15,10 +15,11 @@ import { systemRandom } from '../../platform/random.ts';
 import { Secret } from '../../platform/secret.ts';
 import { startMailInbox, type MailInbox, type MailMessage } from '../../sandbox/mail/index.ts';
 import { createVault, type NewIdentifier, type Vault } from '../identity/index.ts';
+import { createRecipients } from './domain/recipients.ts';
 import { createNoticeCatalogue } from './domain/notice-catalogue.ts';
 import { createMailer } from './mailer.ts';
 import type { ClosureFacts, ExportFacts, ManualTaskFacts, NewNotification, RequestFacts } from './notification.ts';
-import { createNotify, type Notify } from './notify.ts';
+import { createNotify, createSayAgain, createTellLifted, type Notify } from './notify.ts';
 import { createNotificationSender, type NotificationSender, type SendNotificationDeps } from './send-notification.ts';
 import type { NotificationTables } from './tables.ts';
 
@@ -47,13 +48,22 @@ const closure: ClosureFacts = {
     { system: 'twilio', outcome: 'erased', confirmation: 'attested_by_vendor', residue: [] },
     { system: 'stripe', outcome: 'failed', confirmation: undefined, residue: [{ what: 'charges', why: 'legal_obligation', count: 2, legal_basis: 'GDPR Art. 17(3)(b)', until: '2036-01-01T00:00:00Z' }] },
   ],
+  erasedUnder: undefined,
   certificate: Buffer.from('{"certificate":true}'),
 };
 
+const hold = { category: 'orders', purpose: 'delivery', legal_basis: 'contract', retention: '7 years', recipients: ['Parcel Example'] };
+const recipientConfig = documentSchema.parse({
+  version: 1,
+  controller: { name: 'Shop', contact: 'privacy@shop.example' },
+  connections: { shop: { connector: 'database', holds: { orders: hold } } },
+  recipients: { parcel: { name: 'Parcel Example', contact: 'privacy@parcel.example', identifiers: ['email'], corrections: ['email'], reference: 'contract 4711' } },
+});
+let isRestricted = true;
 const noticeConfig = documentSchema.parse({ version: 1, controller: { name: 'Shop', contact: 'privacy@shop.example' } }).notices;
 let language: string | undefined;
 let ready: ExportFacts | undefined;
-const told: RequestFacts = {
+const requestFacts: RequestFacts = {
   reference: 'Q-7K3M-9D2F',
   right: 'erasure',
   law: 'EU GDPR',
@@ -103,7 +113,8 @@ describe.each(databaseKinds)('on the database of kind $kind', ({ kind }) => {
     database = shared.open();
     inbox = await startMailInbox();
     const keyProvider = createLocalKeyProvider(randomBytes(32));
-    vault = createVault({ database, keyProvider, systemKeys: await loadSystemKeys(database, keyProvider), clock });
+    const systemKeys = await loadSystemKeys(database, keyProvider);
+    vault = createVault({ database, keyProvider, systemKeys, clock });
     const queue = {
       send: async (_tx: unknown, _kind: unknown, data: Record<string, string>, options?: { readonly delayMs?: number }) => void jobs.push({ data, delayMs: options?.delayMs ?? 0 }),
       poke: async (_kind: unknown, data: Record<string, string>) => void jobs.push({ data, delayMs: -1 }),
@@ -124,11 +135,15 @@ describe.each(databaseKinds)('on the database of kind $kind', ({ kind }) => {
       officerHooks: { send: async (hook, id, template) => ((hooked.push(`${hook} ${template} ${id}`), hookResult)) },
       codeToSend: async () => (code === undefined ? undefined : { to: 'email', code }),
       exportCodeToSend: async () => (code === undefined ? undefined : `9${code}`),
-      onSkipped: async (_tx, requestId, template, why) => void skipped.push([requestId, template, why]),
+      onSkipped: async (_tx, each) => void skipped.push([each.requestId ?? 'none', each.template, each.code, ...(each.recipient === undefined ? [] : [each.recipient])]),
+      systemKeys,
+      recipients: createRecipients(recipientConfig),
+      ofThePerson: async (_id, opened) => opened.identifiers.filter((each) => each.confidence >= 1),
+      isRestricted: async () => isRestricted,
       referenceOf: async () => 'Q-7K3M-9D2F',
       notices: createNoticeCatalogue(noticeConfig),
       languageOf: async () => language,
-      describeRequest: async (_id, about) => ({ ...told, ...(about === 'refusal' ? { reasonCode: 'process_excessive' } : about === 'extension' ? { reasonCode: 'complexity_of_process' } : {}), ...(about === 'appeal' ? { decision: 'denied' as const, reasonCode: 'legally_exempted' } : {}) }),
+      describeRequest: async (_id, about) => ({ ...requestFacts, ...(about === 'refusal' ? { reasonCode: 'process_excessive' } : about === 'extension' ? { reasonCode: 'complexity_of_process' } : {}), ...(about === 'appeal' ? { decision: 'denied' as const, reasonCode: 'legally_exempted' } : {}) }),
       describeExport: async () => ready,
       describeClosure: async () => closure,
       describeManualTask: async () => manualTask,
@@ -329,20 +344,102 @@ describe.each(databaseKinds)('on the database of kind $kind', ({ kind }) => {
     });
   });
 
+  describe('a notification to a recipient of the data', () => {
+    const told = (requestId: RequestId): NewNotification => ({ requestId, template: 'recipient', recipient: 'recipient:parcel', occasion: 'erasure' });
+    const phone: NewIdentifier = { kind: 'phone', value: '+12025550143', foundBy: 'given', confidence: 1 };
+    const toParcel = (): readonly MailMessage[] => mailsTo('privacy@parcel.example');
+
+    it('names the person by what its declaration says and by nothing else, says what happened, and is recorded by its code', async () => {
+      const doubted: NewIdentifier = { kind: 'email', value: 'somebody-else@example.com', foundBy: 'connection:shop', confidence: 0.5 };
+      const before = toParcel().length;
+      await sender.send(await say(told(await newRequest([ada, phone, doubted]))));
+      const [mail] = toParcel().slice(before);
+      expect(mail?.text).toContain('email: ada@example.com');
+      expect(mail?.text).toContain('we have erased it');
+      expect(mail?.text).toContain('contract 4711');
+      expect(mail?.text).not.toContain(phone.value);
+      expect(mail?.text).not.toContain(doubted.value);
+      expect(entries).toMatchObject([{ type: 'notification.sent', template: 'recipient', recipient: 'parcel' }]);
+    });
+
+    it('keeps the person known until it is sent, and does not count as an acknowledgement to them', async () => {
+      const requestId = await newRequest([ada]);
+      const id = await say(told(requestId));
+      expect(await sender.subjectWaits(requestId)).toBe(true);
+      await sender.send(id);
+      expect(await sender.subjectWaits(requestId)).toBe(false);
+      expect(await sender.acknowledgedAt(requestId)).toBeUndefined();
+    });
+
+    it('that nobody could be named in, or that is refused, or of whom the configuration knows nothing any more, is given to a person; and goes out when that is mended', async () => {
+      skipped.length = 0;
+      const [nameless, refused, gone] = [await newRequest([phone]), await newRequest([ada]), await newRequest([ada])];
+      await sender.send(await say(told(nameless)));
+      const id = await say(told(refused));
+      await createNotificationSender({ ...deps, mailer: { domain: 'shop.example', send: async () => 'refused' } }).send(id);
+      await createNotificationSender({ ...deps, recipients: { find: () => undefined } }).send(await say(told(gone)));
+      expect(skipped).toEqual([[nameless, 'recipient', 'NOTHING_TO_NAME', 'parcel'], [refused, 'recipient', 'MAIL_REFUSED', 'parcel'], [gone, 'recipient', 'NOT_DECLARED', 'parcel']]);
+      const before = toParcel().length;
+      now += 30 * 86_400_000;
+      const sayAgain = createSayAgain({ clock, jobs: deps.jobs });
+      await database.transaction((tx) => sayAgain(tx, refused, 'recipient'));
+      expect(jobs.at(-1)?.data).toEqual({ notification_id: id });
+      await sender.send(id);
+      expect(toParcel()).toHaveLength(before + 1);
+      const after = jobs.length;
+      await database.transaction((tx) => sayAgain(tx, refused, 'recipient'));
+      expect(jobs).toHaveLength(after);
+      now -= 30 * 86_400_000;
+    });
+
+    it('of a restriction that was lifted before it could be sent is not sent, and nobody misses it', async () => {
+      skipped.length = 0;
+      const restricted = createNotificationSender({ ...deps, describeRequest: async () => ({ ...requestFacts, right: 'restriction' }) });
+      const [kept, lifted] = [await say(told(await newRequest([ada]))), await say(told(await newRequest([ada])))];
+      await restricted.send(kept);
+      isRestricted = false;
+      await restricted.send(lifted);
+      isRestricted = true;
+      expect((await row(kept)).sent_at).not.toBeNull();
+      expect(await row(lifted)).toMatchObject({ sent_at: null, wake_at: null, error_code: 'SUPERSEDED' });
+      expect(skipped).toEqual([]);
+    });
+
+    it('that a restriction has ended keeps the person sealed until it is sent or given up, and no longer', async () => {
+      const tellLifted = createTellLifted({ clock, jobs: deps.jobs, systemKeys: deps.systemKeys });
+      const stored = async (): Promise<string> => JSON.stringify(await database.read<NotificationTables>().selectFrom('notice_subject').selectAll().execute());
+      const lift = async (): Promise<string> => {
+        await database.transaction((tx) => tellLifted(tx, { recipient: 'parcel', identifiers: [ada] }));
+        return jobs.at(-1)?.data['notification_id'] ?? '';
+      };
+      const [sent, given] = [await lift(), await lift()];
+      expect(JSON.parse(await stored())).toHaveLength(2);
+      expect(await stored()).not.toContain('ada');
+      await sender.send(sent);
+      expect(toParcel().at(-1)?.text).toContain('email: ada@example.com');
+      skipped.length = 0;
+      now += 8 * 86_400_000;
+      await sender.send(given);
+      now -= 8 * 86_400_000;
+      expect(skipped).toEqual([['none', 'recipient_lifted', 'GAVE_UP', 'parcel']]);
+      expect(await stored()).toBe('[]');
+    });
+  });
+
   describe('a notification that cannot be sent', () => {
     it('for the officer goes every way that is configured, each once, and one that is down keeps back no other', async () => {
       const requestId = await newRequest([ada]);
       const { jobs: queue } = deps;
       hooked.length = 0;
       const first = jobs.length;
-      const alert = { requestId, template: 'dpo_deadline', recipient: 'dpo', occasion: 'due_soon' } as const;
+      const alert = { requestId, template: 'dpo_deadline', recipient: 'dpo', occasion: 'latest_safe_start' } as const;
       const notifyAll = createNotify({ clock, jobs: queue, officerHooks: ['dpo_webhook', 'dpo_chat'] });
       for (let twice = 0; twice < 2; twice += 1) await database.transaction((tx) => notifyAll(tx, alert));
       const ids = jobs.slice(first).map((job) => job.data['notification_id'] ?? '');
       expect(ids).toHaveLength(3);
       hookResult = 'failed';
       for (const id of ids) await sender.send(id);
-      expect(mailsTo('dpo@shop.example').filter((mail) => mail.text.includes('The statutory deadline is near'))).toHaveLength(1);
+      expect(mailsTo('dpo@shop.example').filter((mail) => mail.text.includes('The latest safe start') && mail.text.includes(formatId('request', requestId)))).toHaveLength(1);
       expect((await Promise.all(ids.map(row))).map((each) => [each.recipient, each.error_code, each.sent_at !== null])).toEqual([
         ['dpo', null, true],
         ['dpo_webhook', 'HOOK_FAILED', false],

@@ -2,7 +2,7 @@ import { createGuardedFetch, type Transport } from '../../connector-kit/index.ts
 import { isoTime, type Clock } from '../../platform/clock.ts';
 import type { ConfigDocument } from '../../platform/config/document.ts';
 import { resolveSecret, type SecretSources } from '../../platform/config/load.ts';
-import { readWebhookSecret, webhookHeaders } from '../../platform/crypto/standard-webhooks.ts';
+import { readWebhookSigningKey, webhookHeaders } from '../../platform/crypto/standard-webhooks.ts';
 import { Failure, isFailure } from '../../platform/failure.ts';
 import type { MailResult } from './mailer.ts';
 import type { MessageText, NotificationTemplate, OfficerHook } from './notification.ts';
@@ -25,7 +25,7 @@ export function createOfficerHooks(config: ConfigDocument['alerts'], deps: { rea
     if (!URL.canParse(url) || !/^https?:$/u.test(new URL(url).protocol)) throw new Failure('CONFIG_INVALID', `${at} must be an https:// URL`);
     return url;
   };
-  const webhook = config.webhook && { url: urlOf(config.webhook.url, '/alerts/webhook/url'), key: readWebhookSecret(resolveSecret(config.webhook.secret, '/alerts/webhook/secret', deps.secrets), '/alerts/webhook/secret') };
+  const webhook = config.webhook && { url: urlOf(config.webhook.url, '/alerts/webhook/url'), key: readWebhookSigningKey(resolveSecret(config.webhook.secret, '/alerts/webhook/secret', deps.secrets), '/alerts/webhook/secret') };
   const chat = config.chat && { url: urlOf(config.chat.url, '/alerts/chat/url') };
   const post = async (url: string, headers: Readonly<Record<string, string>>, body: Buffer): Promise<MailResult> => {
     const fetch = createGuardedFetch({ egress: [new URL(url).origin], timeoutMs, ...(deps.transport === undefined ? {} : { transport: deps.transport }) });

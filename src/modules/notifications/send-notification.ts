@@ -7,20 +7,21 @@ import { isFailure } from '../../platform/failure.ts';
 import type { Jobs } from '../../platform/jobs/jobs.ts';
 import type { Random } from '../../platform/random.ts';
 import type { CodeToSend, Vault } from '../identity/index.ts';
+import { createComposeForRecipient, type ComposeForRecipientDeps } from './compose-for-recipient.ts';
 import { createComposeForSubject, type ComposedForSubject } from './compose-for-subject.ts';
 import type { NoticeCatalogue } from './domain/notice-catalogue.ts';
 import { erasureMessage } from './domain/person-notices.ts';
-import { auditAlertMessage, clockMessage, contradictedMessage, deadlineMessage, manualTaskMessage, type Sender } from './domain/templates.ts';
+import { auditAlertMessage, busAlertMessage, clockMessage, contradictedMessage, deadlineMessage, eventAlertMessage, manualTaskMessage, recipientAlertMessage, type Sender } from './domain/templates.ts';
 import { notificationSend } from './jobs.ts';
 import type { Mailer, MailResult } from './mailer.ts';
-import type { ClosureFacts, ExportFacts, ManualTaskFacts, MessageText, NotificationError, RequestFacts, ToldOf } from './notification.ts';
+import { nothingToTell, recipientCode, type ClosureFacts, type ExportFacts, type ManualTaskFacts, type MessageText, type NotificationError, type RequestFacts, type ToldOf } from './notification.ts';
 import { claimNotification, dueNotifications, freeClaims, markRetry, markSent, markSkipped, subjectTold, subjectWaits, type NotificationRow } from './store.ts';
 import type { OfficerHooks } from './officer-hooks.ts';
 import type { NotificationTables } from './tables.ts';
 import type { Texter } from './texter.ts';
 
 /** What sending needs; the facts come from the modules that own them. */
-export interface SendNotificationDeps {
+export interface SendNotificationDeps extends Pick<ComposeForRecipientDeps, 'systemKeys' | 'recipients' | 'ofThePerson' | 'isRestricted'> {
   readonly database: Database;
   readonly clock: Clock;
   readonly random: Random;
@@ -51,10 +52,24 @@ export interface SendNotificationDeps {
   readonly referenceOf: (requestId: RequestId) => Promise<string>;
   /** Fails with `CONFLICT` when the request is not closed. */
   readonly describeClosure: (requestId: RequestId) => Promise<ClosureFacts>;
-  /** Hears that the person cannot be told where their copy is, and why, in the transaction that says so. */
-  readonly onSkipped: (tx: Tx, requestId: RequestId, template: 'ready', code: NotificationError) => Promise<void>;
+  /**
+   * Hears that the person cannot be told where their copy is, or a recipient what became of the data, in the transaction that says so. The request is null where a recipient was to be told that
+   * a restriction has ended.
+   */
+  readonly onSkipped: (tx: Tx, skipped: SkippedNotice) => Promise<void>;
   /** Undefined once the manual task is settled. */
   readonly describeManualTask: (manualTaskId: string) => Promise<ManualTaskFacts | undefined>;
+}
+
+/** A notice that must not be missed, and was not sent. */
+export interface SkippedNotice {
+  readonly requestId: RequestId | null;
+  readonly template: 'ready' | 'recipient' | 'recipient_lifted';
+  /** The recipient's code; undefined where it was for the person. */
+  readonly recipient: string | undefined;
+  /** When it was to be said, ISO 8601. */
+  readonly since: string;
+  readonly code: NotificationError;
 }
 
 /** Sends what is due. */
@@ -77,9 +92,6 @@ const sweepMax = 1000;
 /** So that the job comes after the moment it waits for, and not in the same millisecond. */
 const afterWakeMs = 50;
 
-/** Why a message ends unsent that nobody misses: what it says is not so any more. */
-const nothingToTell: readonly NotificationError[] = ['SUPERSEDED', 'KEY_DESTROYED'];
-
 interface ForOfficer {
   readonly message: MessageText;
 }
@@ -97,6 +109,9 @@ export function createNotificationSender(deps: SendNotificationDeps): Notificati
     if (row.recipient === 'dpo' && deps.mailer === undefined) return { skip: 'MAIL_NOT_CONFIGURED' };
     if (row.recipient === 'dpo' && deps.dpo === undefined) return { skip: 'NO_ADDRESS' };
     if (row.template === 'dpo_audit_alert') return { message: auditAlertMessage(deps.sender, row.occasion) };
+    if (row.template === 'dpo_event_alert') return { message: eventAlertMessage(deps.sender, row.occasion) };
+    if (row.template === 'dpo_bus_alert') return { message: busAlertMessage(deps.sender, row.occasion) };
+    if (row.template === 'dpo_recipient') return { message: recipientAlertMessage(deps.sender, row.occasion) };
     const requestId = requestOf(row);
     const request = formatId('request', requestId);
     if (row.template === 'dpo_clock') return { message: clockMessage(await deps.referenceOf(requestId), request, row.occasion) };
@@ -104,7 +119,7 @@ export function createNotificationSender(deps: SendNotificationDeps): Notificati
       const facts = await deps.describeClosure(requestId);
       return { message: erasureMessage({ sender: deps.sender, texts: deps.notices.textsFor(undefined) }, facts, request) };
     }
-    if (row.template === 'dpo_deadline') return { message: deadlineMessage(await deps.referenceOf(requestId), request, row.occasion) };
+    if (row.template === 'dpo_deadline') return { message: deadlineMessage(await deps.referenceOf(requestId), request) };
     if (row.template === 'dpo_contradicted') return { message: contradictedMessage(await deps.referenceOf(requestId), { request, task: formatId('task', row.occasion) }) };
     // A reminder's occasion has the day behind the id.
     const manualTaskId = row.occasion.split(':', 1)[0] ?? '';
@@ -114,10 +129,12 @@ export function createNotificationSender(deps: SendNotificationDeps): Notificati
   };
 
   const composeForSubject = createComposeForSubject(deps);
+  const composeForRecipient = createComposeForRecipient(deps);
 
   const compose = async (row: NotificationRow): Promise<Composed | ComposedForSubject> => {
     try {
       if (row.recipient === 'subject') return await composeForSubject(row, requestOf(row));
+      if (recipientCode(row.recipient) !== undefined) return await composeForRecipient(row);
       return await composeForOfficer(row);
     } catch (error) {
       if (isFailure(error) && error.code === 'KEY_DESTROYED') return { skip: 'KEY_DESTROYED' };
@@ -133,6 +150,7 @@ export function createNotificationSender(deps: SendNotificationDeps): Notificati
     actor: { role: 'system' },
     ...(row.request_id === null ? {} : { request_id: formatId('request', row.request_id) }),
     template: row.template,
+    ...(recipientCode(row.recipient) === undefined ? {} : { recipient: recipientCode(row.recipient) }),
     attempt: row.attempts,
   });
 
@@ -140,7 +158,9 @@ export function createNotificationSender(deps: SendNotificationDeps): Notificati
     await deps.database.transaction(async (tx) => {
       if (await markSkipped(tablesOf<NotificationTables>(tx), row, code)) {
         await deps.record(tx, { ...entryOf(row, 'notification.skipped'), reason_code: code });
-        if (row.template === 'ready' && !nothingToTell.includes(code)) await deps.onSkipped(tx, requestOf(row), row.template, code);
+        const { template } = row;
+        const isMissed = template === 'ready' || template === 'recipient' || template === 'recipient_lifted';
+        if (isMissed && !nothingToTell.includes(code)) await deps.onSkipped(tx, { requestId: row.request_id, template, recipient: recipientCode(row.recipient), since: row.created_at.toISOString(), code });
       }
     });
   };

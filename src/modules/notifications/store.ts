@@ -1,6 +1,6 @@
 import { sql, type Kysely, type Selectable, type Transaction } from 'kysely';
 import type { RequestId } from '../../contract/ids.ts';
-import type { NotificationError } from './notification.ts';
+import type { NotificationError, NotificationTemplate } from './notification.ts';
 import type { NotificationTables } from './tables.ts';
 
 type Db = Kysely<NotificationTables>;
@@ -24,6 +24,21 @@ export async function insertNotification(
   return stored !== undefined;
 }
 
+/** Keeps whom a notice is about that belongs to no request, until it is sent or given up. */
+export async function insertSubject(trx: Trx, notificationId: string, sealed: Buffer): Promise<void> {
+  await trx.insertInto('notice_subject').values({ notification_id: notificationId, sealed }).execute();
+}
+
+/** Whom a notice is about that belongs to no request; undefined once it is sent or given up. */
+export async function findSubject(db: Db, notificationId: string): Promise<Buffer | undefined> {
+  const row = await db.selectFrom('notice_subject').select('sealed').where('notification_id', '=', notificationId).executeTakeFirst();
+  return row?.sealed;
+}
+
+async function forgetSubject(trx: Trx, notificationId: string): Promise<void> {
+  await trx.deleteFrom('notice_subject').where('notification_id', '=', notificationId).execute();
+}
+
 /** Takes a due notification for `leaseMs`, by the database's clock; undefined when it is not due, done, or somebody else's. */
 export async function claimNotification(db: Db, id: string, leaseMs: number): Promise<NotificationRow | undefined> {
   return db
@@ -44,6 +59,7 @@ export async function markSent(trx: Trx, id: string, at: Date): Promise<boolean>
     .where('sent_at', 'is', null)
     .returning('id')
     .executeTakeFirst();
+  if (row !== undefined) await forgetSubject(trx, id);
   return row !== undefined;
 }
 
@@ -57,6 +73,7 @@ export async function markSkipped(trx: Trx, claimed: NotificationRow, code: Noti
     .where('attempts', '=', claimed.attempts)
     .returning('id')
     .executeTakeFirst();
+  if (row !== undefined) await forgetSubject(trx, claimed.id);
   return row !== undefined;
 }
 
@@ -73,6 +90,21 @@ export async function markRetry(trx: Trx, claimed: NotificationRow, code: Notifi
   return row !== undefined;
 }
 
+/** Makes due again what ended unsent of a request, as if it were said now, but for what has these codes; answers the ids. */
+export async function reviveNotifications(trx: Trx, requestId: RequestId, template: NotificationTemplate, but: readonly NotificationError[], at: Date): Promise<readonly string[]> {
+  const rows = await trx
+    .updateTable('notification')
+    .set({ created_at: at, wake_at: after(0), error_code: null })
+    .where('request_id', '=', requestId)
+    .where('template', '=', template)
+    .where('sent_at', 'is', null)
+    .where('wake_at', 'is', null)
+    .where('error_code', 'not in', [...but])
+    .returning('id')
+    .execute();
+  return rows.map((row) => row.id);
+}
+
 /** Notifications whose time has come, the longest due first. */
 export async function dueNotifications(db: Db, limit: number): Promise<readonly string[]> {
   const rows = await db
@@ -85,13 +117,13 @@ export async function dueNotifications(db: Db, limit: number): Promise<readonly 
   return rows.map((row) => row.id);
 }
 
-/** Whether anything is still to be said to the person of this request. */
+/** Whether anything is still to be said of this request for which the person must be known: to them, or to recipients of their data. */
 export async function subjectWaits(db: Db, requestId: RequestId): Promise<boolean> {
   const row = await db
     .selectFrom('notification')
     .select('id')
     .where('request_id', '=', requestId)
-    .where('recipient', '=', 'subject')
+    .where((where) => where.or([where('recipient', '=', 'subject'), where('recipient', 'like', 'recipient:%')]))
     .where('wake_at', 'is not', null)
     .limit(1)
     .executeTakeFirst();

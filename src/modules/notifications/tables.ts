@@ -16,4 +16,8 @@ export interface NotificationTables {
     error_code: string | null;
     wake_at: Date | null;
   };
+  notice_subject: {
+    notification_id: string;
+    sealed: Buffer;
+  };
 }

@@ -4,7 +4,7 @@ import { backoffMs } from '../../platform/backoff.ts';
 import { isoTime } from '../../platform/clock.ts';
 import { tablesOf } from '../../platform/db/database.ts';
 import { Failure, isFailure } from '../../platform/failure.ts';
-import { endedStatuses, executingStatuses, findRequest, lockRequest, moveRequest, openAmong, outsideId, requestAdvance, updateRequest, wakeRequest, type RequestCore, type RequestTables } from '../requests/index.ts';
+import { endedStatuses, executingStatuses, findRequest, lockRequest, moveRequest, notUnderWayStatuses, openAmong, outsideId, requestAdvance, updateRequest, wakeRequest, type RequestCore, type RequestTables } from '../requests/index.ts';
 import { closeRequest, lookAfterEnded, restrict } from './close-request.ts';
 import type { OpenVault } from '../identity/index.ts';
 import type { OrchestrationDeps } from './deps.ts';
@@ -16,8 +16,6 @@ import type { OrchestrationTables } from './tables.ts';
 
 /** When an open request is looked at again even if nothing woke it. */
 const openLookMs = 600_000;
-/** How long before the legal deadline the data protection officer hears of an open request: time to act over a weekend. */
-const dueSoonMs = 72 * 3_600_000;
 /** How long before the latest safe start of a task that has not begun they hear of it. */
 const safeStartSoonMs = 24 * 3_600_000;
 /** Bugs of our own are tried this often before a person is asked. */
@@ -49,7 +47,7 @@ export function createAdvanceRequest(deps: OrchestrationDeps): AdvanceRequest {
         await startExecuting(deps, request);
         return;
       case 'awaiting_approval':
-        await warnOfDeadline(deps, request);
+        await warnOfLateStart(deps, request);
         return;
       case 'executing':
       case 'confirming':
@@ -121,11 +119,12 @@ async function startResolving(deps: OrchestrationDeps, request: RequestCore): Pr
     if (current === undefined || current.status !== 'verified') return false;
     const now = deps.clock.now();
     if (earlier !== undefined) {
+      const isTooLate = copyRights.includes(current.request_right) && earlier.request_right === 'erasure';
       if (current.duplicate_of !== earlier.id) {
-        await deps.record(tx, { type: 'request.duplicate', at: isoTime(now), actor: { role: 'system' }, request_id: outsideId(current.id), reason_code: 'same_person' });
+        await deps.record(tx, { type: 'request.duplicate', at: isoTime(now), actor: { role: 'system' }, request_id: outsideId(current.id), reason_code: isTooLate ? 'erasure_has_begun' : 'same_person' });
+        if (isTooLate) await deps.notify(tx, { requestId: current.id, template: 'dpo_clock', recipient: 'dpo', occasion: 'copy_after_erasure' });
       }
-      await updateRequest(trx, request.id, { duplicate_of: earlier.id, wake_at: new Date(now + duplicateLookMs) });
-      if (current.due_at.getTime() - now <= dueSoonMs) await deps.notify(tx, { requestId: request.id, template: 'dpo_deadline', recipient: 'dpo', occasion: 'due_soon' });
+      await updateRequest(trx, request.id, { duplicate_of: earlier.id, ...(isTooLate ? { erased_under: earlier.id } : {}), wake_at: new Date(now + duplicateLookMs) });
       return false;
     }
     if (isRestricting) await restrict(deps, tx, current, vault, now);
@@ -142,10 +141,12 @@ async function earlierOf(deps: OrchestrationDeps, request: RequestCore, vault: O
   const same = await deps.vault.findOpenRequests(vault.identifiers.filter((each) => each.foundBy === 'given'));
   const sharing = await deps.vault.findSharing(request.id);
   const others = [...new Set([...same, ...sharing])].filter((each) => each !== request.id);
-  const open = await openAmong(deps.database.read<RequestTables>(), others, [...endedStatuses, 'received', 'verifying']);
+  const open = await openAmong(deps.database.read<RequestTables>(), others, notUnderWayStatuses);
   const begun = await erasingAmong(deps.database.read<OrchestrationTables>(), open.map((each) => each.id));
   const isEarlier = (each: RequestCore): boolean => each.received_at < request.received_at || (each.received_at.getTime() === request.received_at.getTime() && each.id < request.id);
   const isWaitedFor = (each: RequestCore): boolean => {
+    // One that asks some systems only, and waits for a person, holds up none that asks all.
+    if (each.systems !== null && request.systems === null && each.status === 'escalated') return false;
     if (each.request_right === request.request_right) return same.includes(each.id);
     // A copy waits for nothing else than an erasure that has begun, and that one for no copy: so nobody waits in a circle.
     if (copyRights.includes(request.request_right)) return begun.has(each.id);
@@ -201,14 +202,13 @@ async function startExecuting(deps: OrchestrationDeps, request: RequestCore): Pr
   });
 }
 
-/** Tells the data protection officer, once each, that the legal deadline is near, and that the latest safe start of a task that has not begun is near. */
-async function warnOfDeadline(deps: OrchestrationDeps, request: RequestCore): Promise<void> {
+/** Tells the data protection officer, once, that the latest safe start of a task that has not begun is near. The clock's own dates are told of by its reminders. */
+async function warnOfLateStart(deps: OrchestrationDeps, request: RequestCore): Promise<void> {
   await deps.database.transaction(async (tx) => {
     const current = await lockRequest(tablesOf<RequestTables>(tx), request.id);
     // It may have ended since it was read: nothing is late then, and nothing is to wake it.
     if (current === undefined || endedStatuses.includes(current.status)) return;
     const now = deps.clock.now();
-    if (request.due_at.getTime() - now <= dueSoonMs) await deps.notify(tx, { requestId: request.id, template: 'dpo_deadline', recipient: 'dpo', occasion: 'due_soon' });
     const tasks = await tasksOf(tablesOf<OrchestrationTables>(tx), request.id);
     if (tasks.some((task) => task.status === 'waiting' && isStartLate(task, now))) {
       await deps.notify(tx, { requestId: request.id, template: 'dpo_deadline', recipient: 'dpo', occasion: 'latest_safe_start' });
@@ -257,7 +257,7 @@ async function followTasks(deps: OrchestrationDeps, request: RequestCore): Promi
     return 'open' as const;
   });
   if (state === 'settled' && (await hasItsPackage(deps, request))) await closeRequest(deps, request);
-  if (state === 'open') await warnOfDeadline(deps, request);
+  if (state === 'open') await warnOfLateStart(deps, request);
 }
 
 /** Whether a request needs no package, or has it. One that cannot be made goes to a person, whose retry has it made again. */

@@ -1,10 +1,10 @@
 import type { EarlierJob } from '../../connector-kit/index.ts';
 import type { ErrorCode } from '../../contract/errors.ts';
 import type { TaskId } from '../../contract/ids.ts';
-import { copyRights } from '../../contract/outcomes.ts';
+import { copyRights, erasingActions } from '../../contract/outcomes.ts';
 import { tablesOf, type Tx } from '../../platform/db/database.ts';
 import type { ConfiguredConnection } from '../connections/index.ts';
-import { endedStatuses, executingStatuses, findRequest, openAmong, type RequestCore, type RequestTables } from '../requests/index.ts';
+import { executingStatuses, findRequest, notUnderWayStatuses, openAmong, type RequestCore, type RequestTables } from '../requests/index.ts';
 import { aboutTask } from './about-task.ts';
 import { advanceSoon } from './advance-soon.ts';
 import type { OrchestrationDeps } from './deps.ts';
@@ -69,7 +69,7 @@ export async function claimStep(deps: OrchestrationDeps, taskId: TaskId): Promis
       await wake(deps, tx, task, waitingLookMs, false);
       return undefined;
     }
-    if (task.status === 'waiting' && isErasing(task) && (await copyGoesFirst(deps, tx, request))) {
+    if (task.status === 'waiting' && erasingActions.includes(task.action) && (await copyGoesFirst(deps, tx, request))) {
       await wake(deps, tx, task, searchLookMs, true);
       return undefined;
     }
@@ -114,12 +114,10 @@ export async function claimStep(deps: OrchestrationDeps, taskId: TaskId): Promis
   });
 }
 
-const isErasing = ({ action }: Pick<TaskRow, 'action'>): boolean => action === 'erase' || action === 'anonymise';
-
 /** Whether the person has asked for a copy that is not made yet: what is erased before that can be given to nobody any more. */
 async function copyGoesFirst(deps: OrchestrationDeps, tx: Tx, request: RequestCore): Promise<boolean> {
   const sharing = await deps.vault.findSharing(request.id, tx);
-  const open = await openAmong(tablesOf<RequestTables>(tx), sharing, [...endedStatuses, 'received', 'verifying']);
+  const open = await openAmong(tablesOf<RequestTables>(tx), sharing, notUnderWayStatuses);
   if (!open.some((each) => copyRights.includes(each.request_right))) return false;
   // Once something is erased, copies wait for the erasure.
   return !(await erasingAmong(tablesOf<OrchestrationTables>(tx), [request.id])).has(request.id);

@@ -1,18 +1,20 @@
 import { formatId, type TaskId } from '../../contract/ids.ts';
-import { copyRights, restrictingRights, type Outcome, type Verdict } from '../../contract/outcomes.ts';
+import { copyRights, restrictingRights, type Verdict } from '../../contract/outcomes.ts';
 import { isoTime } from '../../platform/clock.ts';
 import { tablesOf, type Tx } from '../../platform/db/database.ts';
 import { isFailure } from '../../platform/failure.ts';
 import type { OpenVault, VaultIdentifier } from '../identity/index.ts';
-import { lockRequest, moveRequest, outsideId, readCertificate, requestAdvance, updateRequest, wakeDuplicates, wakeRequest, type RequestCore, type RequestTables } from '../requests/index.ts';
+import { appealWaits, lockRequest, moveRequest, outsideId, readCertificate, requestAdvance, updateRequest, wakeDuplicates, wakeRequest, type RequestCore, type RequestTables } from '../requests/index.ts';
 import type { OrchestrationDeps } from './deps.ts';
 import { requestVerdict } from './domain/request-verdict.ts';
 import { taskRun } from './jobs.ts';
-import { settleRequestTasks } from './manual-tasks.ts';
+import { recipientWaits, settleRequestTasks } from './manual-tasks.ts';
 import { aboutTask } from './about-task.ts';
 import { advanceSoon } from './advance-soon.ts';
+import { dealtWithOf, restrictedOf } from './of-the-person.ts';
 import { makeStatement } from './statement.ts';
-import { lockTask, noVendorJob, tasksOf, updateTask, type TaskRow } from './task-store.ts';
+import { lockTask, noVendorJob, tasksOf, updateTask } from './task-store.ts';
+import { tellRecipients } from './tell-recipients.ts';
 import type { OrchestrationTables } from './tables.ts';
 
 /** How soon to look again for the checkpoint that a certificate waits for, and for notices on their way; twice as long each time. */
@@ -46,26 +48,15 @@ export async function closeRequest(deps: OrchestrationDeps, request: RequestCore
       entry: { verdict, counts: { tasks: tasks.length } },
       change: { verdict, closed_at: new Date(now), wake_at: new Date(now), attempt: 0 },
     });
-    if (right === 'erasure') await suppress(deps, tx, current, erasedOf(vault, tasks), now);
+    // Who is forgotten by some systems may come back to the others.
+    if (right === 'erasure' && current.systems === null) await suppress(deps, tx, current, dealtWithOf(vault, tasks), now);
     if (restrictingRights.includes(right)) await restrict(deps, tx, current, vault, now);
+    await tellRecipients(deps, tx, current, vault, tasks);
     await deps.certificates.request(tx, request.id, makeStatement(current, tasks, verdict, new Date(now), { policy: deps.policy, connections: deps.connections.all }));
     await advanceSoon(deps, tx, request.id);
   });
   deps.boundary('request.closed');
 }
-
-/** Outcomes by which somebody decided, or a system showed, that an identifier was the person's. */
-const ofThePerson: readonly Outcome[] = ['erased', 'anonymised', 'already_absent', 'retained', 'done_manually'];
-
-/** Who was erased: what is proven to be the person's, and what was erased as theirs. What a person left out may be somebody else's. */
-function erasedOf(vault: OpenVault, tasks: readonly TaskRow[]): readonly VaultIdentifier[] {
-  const erased = new Set(tasks.flatMap((task) => (task.outcome !== null && ofThePerson.includes(task.outcome) ? [task.identifier_id] : [])));
-  return vault.identifiers.filter((each) => each.confidence >= 1 || erased.has(each.id));
-}
-
-/** Whom a right holds for: what is proven, or was given by somebody whom an operator knows; what may be somebody else's must not keep that other one from anything. */
-const restrictedOf = (request: RequestCore, vault: OpenVault): readonly VaultIdentifier[] =>
-  vault.identifiers.filter((each) => each.confidence >= 1 || (request.verified_by === 'operator' && each.foundBy === 'given'));
 
 async function verdictOf(deps: OrchestrationDeps, tx: Tx, request: RequestCore, vault: OpenVault, settled: Parameters<typeof requestVerdict>[0]): Promise<Verdict> {
   const { request_right: right } = request;
@@ -131,7 +122,7 @@ export async function lookAfterEnded(deps: OrchestrationDeps, request: RequestCo
   const graceEnds = Math.max(endedAt + deps.policy.graceMs, fetchableUntil ?? 0);
   const nextRevisit = revisits.length === 0 ? undefined : Math.min(...revisits.map((each) => each.at));
   const wakeAt = nextRevisit === undefined ? graceEnds : Math.max(now, nextRevisit);
-  const noticesPending = await deps.noticesWait(request.id);
+  const noticesPending = (await deps.noticesWait(request.id)) || (await recipientWaits(deps.database, request.id));
   if (noticesPending && wakeAt <= now) {
     await lookAgain(deps, request, now);
     return;
@@ -151,6 +142,8 @@ export async function lookAfterEnded(deps: OrchestrationDeps, request: RequestCo
 async function leaveOut(deps: OrchestrationDeps, request: RequestCore, now: number): Promise<void> {
   await deps.database.transaction(async (tx) => {
     const trx = tablesOf<OrchestrationTables>(tx);
+    // An appeal may have been granted since it was read.
+    if (!(await standsAsRead(tx, request))) return;
     for (const task of await tasksOf(trx, request.id)) {
       if (task.status === 'settled') continue;
       await updateTask(trx, task, { status: 'settled', outcome: 'skipped_by_operator', settled_at: new Date(now), wake_at: null, queued: false });
@@ -189,7 +182,8 @@ async function certify(deps: OrchestrationDeps, request: RequestCore): Promise<'
     if (current === undefined || current.status !== 'closed' || current.closed_at?.getTime() !== request.closed_at?.getTime()) return;
     await updateRequest(trx, request.id, { certificate, attempt: 0 });
     const occasion = `closed:${request.closed_at?.toISOString() ?? ''}`;
-    await deps.notify(tx, { requestId: request.id, template: 'closed', recipient: 'subject', occasion });
+    // Of a part that one system asked of others the person has not asked, and heard nothing when it came in.
+    if (request.systems === null) await deps.notify(tx, { requestId: request.id, template: 'closed', recipient: 'subject', occasion });
     if (request.request_right === 'erasure') await deps.notify(tx, { requestId: request.id, template: 'dpo_erasure', recipient: 'dpo', occasion });
     if (copyRights.includes(request.request_right)) await deps.notify(tx, { requestId: request.id, template: 'ready', recipient: 'subject', occasion });
   });
@@ -226,9 +220,9 @@ async function shred(deps: OrchestrationDeps, request: RequestCore): Promise<voi
   let rowIds: readonly string[] = [];
   try {
     const vault = await deps.vault.unlock(request.id);
-    if (request.status === 'closed' && request.request_right === 'erasure') {
+    if (request.status === 'closed' && request.request_right === 'erasure' && request.systems === null) {
       const tasks = await tasksOf(deps.database.read<OrchestrationTables>(), request.id);
-      ({ rowIds } = await deps.lookupMapping(erasedOf(vault, tasks)));
+      ({ rowIds } = await deps.lookupMapping(dealtWithOf(vault, tasks)));
     }
   } catch (error) {
     // Destroyed already by a run that died before it said so.
@@ -237,7 +231,8 @@ async function shred(deps: OrchestrationDeps, request: RequestCore): Promise<voi
   await deps.database.transaction(async (tx) => {
     const trx = tablesOf<OrchestrationTables>(tx);
     const current = await lockRequest(tablesOf<RequestTables>(tx), request.id);
-    if (current === undefined || current.wake_at === null) return;
+    // An appeal may have come since it was looked at: until that is decided the person must be reachable.
+    if (current === undefined || current.wake_at === null || current.status !== request.status || (await appealWaits(tx, request.id))) return;
     await settleRequestTasks(deps, tx, request.id, 'ended');
     const taskIds = (await tasksOf(trx, request.id)).map((task) => task.id);
     if (taskIds.length > 0) {

@@ -11,12 +11,13 @@ import type { Random } from '../../platform/random.ts';
 import type { Connections } from '../connections/index.ts';
 import type { Statement } from '../../verify/index.ts';
 import type { Mapping, OpenVault, Vault } from '../identity/index.ts';
+import type { DisclosedRecipient, Recipients, SayAgain } from '../notifications/index.ts';
 
-/** A notice to the person or to the data protection officer; each occasion once. */
+/** A notice to the person, to the data protection officer, or to a recipient of the person's data; each occasion once. */
 export interface Notice {
   readonly requestId: RequestId;
-  readonly template: 'closed' | 'ready' | 'dpo_erasure' | 'dpo_manual_task' | 'dpo_deadline' | 'dpo_contradicted';
-  readonly recipient: 'subject' | 'dpo';
+  readonly template: 'closed' | 'ready' | 'recipient' | 'dpo_clock' | 'dpo_erasure' | 'dpo_manual_task' | 'dpo_deadline' | 'dpo_contradicted';
+  readonly recipient: 'subject' | 'dpo' | DisclosedRecipient;
   readonly occasion: string;
 }
 
@@ -40,6 +41,8 @@ export interface PackageMaking {
 export interface RestrictionEntering {
   /** Enters a person's identifiers under a right, for what that right stops. Idempotent. */
   readonly enter: (tx: Tx, right: Right, identifiers: readonly Identifier[]) => Promise<void>;
+  /** Notes that a recipient is told of it by these identifiers. Idempotent. */
+  readonly noteTold: (tx: Tx, right: Right, identifiers: readonly Identifier[], recipient: string) => Promise<void>;
 }
 
 /** What the orchestration of requests needs from the rest. */
@@ -53,12 +56,16 @@ export interface OrchestrationDeps {
   readonly connections: Connections;
   readonly record: (tx: Tx, entry: AuditEntry) => Promise<void>;
   readonly notify: (tx: Tx, notice: Notice) => Promise<void>;
-  /** Whether anything is still to be said to the person of a request; at most for a week. */
+  /** Has said once more what could not be said of a request. */
+  readonly sayAgain: SayAgain;
+  /** Whether anything is still to be said to the person of a request, or to recipients of their data; at most for a week. */
   readonly noticesWait: (requestId: RequestId) => Promise<boolean>;
   /** Identifiers that the imported mapping table ties to these. */
   readonly lookupMapping: Mapping['lookup'];
   readonly exports: PackageMaking;
   readonly restrictions: RestrictionEntering;
+  /** Whom the data of systems was disclosed to. */
+  readonly recipients: Pick<Recipients, 'of'>;
   readonly addSuppressions: (tx: Tx, identifiers: readonly Identifier[]) => Promise<void>;
   readonly certificates: Certificates;
   /**

@@ -1,7 +1,7 @@
 import type { EraseContext } from '../../connector-kit/index.ts';
 import type { ErrorCode } from '../../contract/errors.ts';
 import type { RequestId } from '../../contract/ids.ts';
-import type { Counts, Residue } from '../../contract/outcomes.ts';
+import { erasingActions, type Counts, type Residue } from '../../contract/outcomes.ts';
 import { Failure, isFailure } from '../../platform/failure.ts';
 import type { RequestCore } from '../requests/index.ts';
 import type { OrchestrationDeps } from './deps.ts';
@@ -45,7 +45,7 @@ export async function dryRun(deps: OrchestrationDeps, request: RequestCore): Pro
 
 async function plannedErasures(deps: OrchestrationDeps, id: RequestId): Promise<readonly TaskRow[]> {
   const tasks = await tasksOf(deps.database.read<OrchestrationTables>(), id);
-  return tasks.filter((task) => (task.decision === 'erase' || task.decision === 'anonymise') && task.status !== 'settled');
+  return tasks.filter((task) => erasingActions.includes(task.action) && task.decision === task.action && task.status !== 'settled');
 }
 
 async function nothingKept(): Promise<never> {

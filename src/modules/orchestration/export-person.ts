@@ -32,6 +32,10 @@ export async function exportPerson(deps: OrchestrationDeps, { task, request, con
       for (const { type } of page.records) counts = { ...counts, [codeOf(type)]: (counts[codeOf(type)] ?? 0) + 1 };
     }
     context.signal.throwIfAborted();
+    if (page.wait !== undefined) {
+      const { resume, ...wait } = page.wait;
+      return { state: 'wait', cursor: { resume, pages, counts }, ...wait };
+    }
     if (page.resume !== undefined && context.shouldYield()) {
       return { state: 'continue', cursor: { resume: page.resume, pages, counts }, done: Object.values(counts).reduce((sum, count) => sum + count, 0) };
     }

@@ -1,13 +1,15 @@
 export { createAdvanceRequest, type AdvanceRequest } from './advance-request.ts';
+export { createCarryOutAnew, type CarryOutAnew } from './carry-out-anew.ts';
 export { createRunTask, type RunTask } from './run-task.ts';
-export { createNoticeFacts, type NoticeFacts } from './describe-for-notices.ts';
+export { createNoticeFacts, erasedUnder, type NoticeFacts } from './describe-for-notices.ts';
 export { registerOrchestrationRoutes } from './routes.ts';
 export { wakeConnection } from './wake-connection.ts';
 export { resumeAfterKey } from './resume-after-key.ts';
-export { lookAtJob, reconcileVendorJobs, takeCallback, vendorJobLook, vendorJobsReconcile, type Reconciled } from './vendor-jobs.ts';
+export { hearOfJobs, lookAtJob, reconcileVendorJobs, takeCallback, vendorJobLook, vendorJobsReconcile, type Reconciled } from './vendor-jobs.ts';
 export { sweepDue, type Swept } from './sweep.ts';
 export { sweep, taskRun } from './jobs.ts';
 export { freeLeases, tasksOf } from './task-store.ts';
-export { openManualTask } from './manual-tasks.ts';
+export { requestVerdict } from './domain/request-verdict.ts';
+export { openManualTask, settleDelivery } from './manual-tasks.ts';
 export { boundaryNames, type BoundaryName, type Certificates, type OrchestrationDeps, type OrchestrationPolicy } from './deps.ts';
 export type { OrchestrationTables } from './tables.ts';

@@ -16,22 +16,22 @@ import type { OrchestrationTables } from './tables.ts';
 export const waitingLookMs = 600_000;
 
 /** Plans the tasks for what the vault holds. Pure but for its reading of the configured connections. */
-export function planFor(deps: Pick<OrchestrationDeps, 'connections'>, right: Right, identifiers: readonly DescribedIdentifier[], dueAt: number, searches: readonly Search[] = []): readonly PlannedTask[] {
+export function planFor(deps: Pick<OrchestrationDeps, 'connections'>, right: Right, identifiers: readonly DescribedIdentifier[], dueAt: number, searches: readonly Search[] = [], systems: readonly string[] | null = null): readonly PlannedTask[] {
   const known = identifiers.map((each) => ({ id: each.id, kind: each.kind, commitment: each.commitment, isDoubtful: each.confidence < 1, seenIn: each.seen_in }));
-  return planTasks(right, deps.connections.all, known, dueAt, searches);
+  return planTasks(right, deps.connections.all, known, dueAt, searches, systems);
 }
 
 /**
- * Adds the tasks that the plan has and the request does not, in the caller's transaction, and answers how many there were. Called for the
+ * Adds the tasks that the plan has and the request does not, in the caller's transaction. Called for the
  * first plan and again for every identifier that is found late (`isLate`: then approval, where the policy asks for it, was given without it); a task that is there already is left as it is. The look at the request that
  * follows wakes the new tasks whose turn it is.
  */
-export async function addPlannedTasks(deps: OrchestrationDeps, tx: Tx, requestId: RequestId, options: { readonly isLate: boolean; readonly searches?: readonly Search[] } = { isLate: false }): Promise<number> {
+export async function addPlannedTasks(deps: OrchestrationDeps, tx: Tx, requestId: RequestId, options: { readonly isLate: boolean; readonly searches?: readonly Search[] } = { isLate: false }): Promise<void> {
   const trx = tablesOf<OrchestrationTables>(tx);
   const request = await findRequest(tablesOf<RequestTables>(tx), requestId);
   if (request === undefined) throw new Error('A plan is made for a request that does not exist');
   const described = await deps.vault.describe(requestId, tx);
-  const forecast = planFor(deps, request.request_right, described, request.due_at.getTime(), options.searches);
+  const forecast = planFor(deps, request.request_right, described, request.due_at.getTime(), options.searches, request.systems);
   const now = new Date(deps.clock.now());
   const stored = await tasksOf(trx, requestId);
   // A system that is still to be looked into is not one that cannot be asked.
@@ -78,7 +78,6 @@ export async function addPlannedTasks(deps: OrchestrationDeps, tx: Tx, requestId
     const code = reasonForPerson(task, needsPerson(task));
     if (code !== undefined) await escalateTask(deps, tx, { id, request_id: requestId, ...task }, code);
   }
-  return fresh.length;
 }
 
 /**
@@ -121,7 +120,8 @@ function reasonForPerson(task: PlannedTask, needsPerson: boolean): ErrorCode | u
 /** Where a new task stands: before its first step, with a person, or over, since the system cannot be asked. */
 function standing(task: PlannedTask, now: Date, needsPerson: boolean): Pick<Insertable<OrchestrationTables['task']>, 'status' | 'wake_at' | 'outcome' | 'settled_at' | 'residue' | 'error_code'> {
   if (task.decision === 'not_applicable') {
-    return { status: 'settled', outcome: 'unsupported', settled_at: now, wake_at: null, residue: JSON.stringify([{ what: 'system_not_asked', why: 'unsupported' }]) };
+    const [outcome, why] = task.isOutside === true ? (['not_asked', 'not_requested'] as const) : (['unsupported', 'unsupported'] as const);
+    return { status: 'settled', outcome, settled_at: now, wake_at: null, residue: JSON.stringify([{ what: 'system_not_asked', why }]) };
   }
   const code = reasonForPerson(task, needsPerson);
   if (code !== undefined) return { status: 'manual', error_code: code, wake_at: null };

@@ -11,6 +11,8 @@ import type { NewIdentifier, OpenVault, VaultIdentifier } from '../identity/inde
 import { lockRequest, moveRequest, type RequestCore, type RequestTables } from '../requests/index.ts';
 import { plainIdentifier } from './plain-identifier.ts';
 import { addPlannedTasks } from './plan-request.ts';
+import { tasksOf } from './task-store.ts';
+import type { OrchestrationTables } from './tables.ts';
 import type { OrchestrationDeps } from './deps.ts';
 import { contactKinds, doubtful } from './domain/doubt.ts';
 
@@ -56,10 +58,12 @@ export async function resolveRequest(deps: OrchestrationDeps, request: RequestCo
     const current = await lockRequest(tablesOf<RequestTables>(tx), request.id);
     if (current === undefined || current.status !== 'resolving') return;
     const now = deps.clock.now();
-    const count = await addPlannedTasks(deps, tx, request.id, { isLate: false, searches: [...unsearched.keys()].map((connection) => ({ connection })) });
+    await addPlannedTasks(deps, tx, request.id, { isLate: false, searches: [...unsearched.keys()].map((connection) => ({ connection })) });
     for (const [system, code] of unsearched) {
       await deps.record(tx, { type: 'request.not_searched', at: isoTime(now), actor: { role: 'system' }, request_id: formatId('request', request.id), system, error_code: code });
     }
+    // Of a request that is planned once more, since an appeal was granted, most are there already.
+    const count = (await tasksOf(tablesOf<OrchestrationTables>(tx), request.id)).length;
     // No system at all was asked: that is a mistake in the configuration, and not a person of whom nothing is held.
     if (count === 0 && !restrictingRights.includes(request.request_right)) throw new Failure('UNSUPPORTED', 'There is no connection that this request could be carried out at');
     await moveRequest(tx, deps, current, {
@@ -98,8 +102,9 @@ async function throughConnections(
   state: { readonly isPatient: boolean; readonly unsearched: Map<string, ErrorCode> },
 ): Promise<readonly NewIdentifier[]> {
   const signal = AbortSignal.timeout(roundMs);
+  const asked = deps.connections.all.filter(({ name }) => request.systems?.includes(name) ?? true);
   const answers = await Promise.all(
-    deps.connections.all.map(async (connection) => {
+    asked.map(async (connection) => {
       const known = searchable(connection, vault);
       if (known.length === 0 || state.unsearched.has(connection.name)) return [];
       try {

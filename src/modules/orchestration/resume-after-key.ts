@@ -1,6 +1,7 @@
 import { isFailure } from '../../platform/failure.ts';
 import type { OrchestrationDeps } from './deps.ts';
-import { listManualTasks, settleManualTask } from './manual-tasks.ts';
+import { listManualTasks } from './manual-tasks.ts';
+import { settleManualTask } from './settle-manual-task.ts';
 
 /** What one start sends back to work; what is left goes on with the next start, or when a person asks for it. */
 const resumedMax = 10_000;

@@ -9,7 +9,8 @@ import type { Authenticate } from '../access/index.ts';
 import { endedStatuses, findRequest, outsideId, requestBody, requestIdOf, requestParams, summarise, type RequestCore, type RequestTables } from '../requests/index.ts';
 import type { OrchestrationDeps } from './deps.ts';
 import { dryRun } from './dry-run.ts';
-import { listManualTasks, retryRequest, settlementSchema, settleManualTask } from './manual-tasks.ts';
+import { listManualTasks } from './manual-tasks.ts';
+import { retryRequest, settlementSchema, settleManualTask } from './settle-manual-task.ts';
 import { planFor } from './plan-request.ts';
 import { tasksOf } from './task-store.ts';
 import { takeCallback } from './vendor-jobs.ts';
@@ -36,7 +37,7 @@ export function registerOrchestrationRoutes(app: HttpServer, deps: Orchestration
       authenticate(request);
       const row = await find(request.params.id);
       const identifiers = await deps.vault.describe(row.id);
-      return planView(identifiers, planFor(deps, row.request_right, identifiers, row.due_at.getTime()), await tasks(row.id));
+      return planView(row, identifiers, planFor(deps, row.request_right, identifiers, row.due_at.getTime(), [], row.systems), await tasks(row.id));
     },
   );
   app.post(

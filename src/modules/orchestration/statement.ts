@@ -28,6 +28,7 @@ export function makeStatement(
     completed_at: completedAt.toISOString(),
     due_at: request.due_at.toISOString(),
     verdict,
+    ...(request.systems === null ? {} : { limited_to: request.systems }),
     systems: tasks.map((task) => {
       if (task.outcome === null || task.settled_at === null) throw new Error('A statement is made before every task is settled');
       const sanitization = context.connections.find((each) => each.name === task.connection)?.capabilities.sanitization ?? null;

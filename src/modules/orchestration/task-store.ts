@@ -1,7 +1,7 @@
 import { sql, type Insertable, type Kysely, type Selectable, type Transaction, type Updateable } from 'kysely';
 import type { IdentifierId, RequestId, TaskId } from '../../contract/ids.ts';
 import { mayFollow, taskLife } from '../../contract/life.ts';
-import type { TaskStatus } from '../../contract/outcomes.ts';
+import { erasingActions, type TaskStatus } from '../../contract/outcomes.ts';
 import { Failure } from '../../platform/failure.ts';
 import type { OrchestrationTables } from './tables.ts';
 
@@ -10,6 +10,10 @@ export const noVendorJob = { vendor_job: null, vendor_job_open: false, reconcile
 
 /** A task's row. */
 export type TaskRow = Selectable<OrchestrationTables['task']>;
+
+/** What changes of a task that is done anew: what it erased and is still seen is erased again, under keys of its own, since only that can change what is seen. */
+export const againFrom = (task: Pick<TaskRow, 'cursor'>, now: Date) =>
+  ({ status: 'running', outcome: null, confirmation: null, settled_at: null, error_code: null, attempt: 0, confirm_count: 0, cursor: null, cursor_before: task.cursor, wake_at: now, window_ends_at: null, dispatched_at: null, ...noVendorJob }) as const;
 
 /** Adds the tasks that are not there yet; answers the ids of those added. */
 export async function insertTasks(trx: Transaction<OrchestrationTables>, tasks: readonly Insertable<OrchestrationTables['task']>[]): Promise<readonly TaskId[]> {
@@ -26,7 +30,7 @@ export async function insertTasks(trx: Transaction<OrchestrationTables>, tasks: 
 /** Which of these requests have begun to erase something. */
 export async function erasingAmong(db: Kysely<OrchestrationTables>, requests: readonly RequestId[]): Promise<ReadonlySet<RequestId>> {
   if (requests.length === 0) return new Set();
-  const rows = await db.selectFrom('task').select('request_id').distinct().where('request_id', 'in', requests).where('action', 'in', ['erase', 'anonymise']).where('dispatched_at', 'is not', null).execute();
+  const rows = await db.selectFrom('task').select('request_id').distinct().where('request_id', 'in', requests).where('action', 'in', [...erasingActions]).where('dispatched_at', 'is not', null).execute();
   return new Set(rows.map((row) => row.request_id));
 }
 

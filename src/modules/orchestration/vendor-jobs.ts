@@ -50,14 +50,18 @@ export async function takeCallback(deps: OrchestrationDeps, name: string, callba
   const connection = deps.connections.all.find((each) => each.name === name)?.connection;
   // A connection that does not exist answers as a bad signature: strangers are not told which there are.
   if (connection?.readCallback === undefined) throw new Failure('SIGNATURE_INVALID', 'The signature is not valid');
-  const { jobs } = connection.readCallback(callback);
+  await hearOfJobs(deps, name, connection.readCallback(callback).jobs);
+}
+
+/** Has the tasks of some of a connection's jobs ask for them now: something was heard of them. Heard twice, late, or about nothing, it changes nothing. */
+export async function hearOfJobs(deps: OrchestrationDeps, connection: string, jobs: readonly string[]): Promise<void> {
   if (jobs.length === 0) return;
   const rows = await deps.database
     .read<OrchestrationTables>()
     .selectFrom('task')
     .select(['id', 'status'])
-    .where('connection', '=', name)
-    .where('vendor_job', 'in', jobs)
+    .where('connection', '=', connection)
+    .where('vendor_job', 'in', [...jobs])
     .where('vendor_job_open', '=', true)
     // One callback, however often it is repeated, costs the vendor no more than its polling does.
     .where((of) => of.or([of('reconciled_at', 'is', null), of('reconciled_at', '<', new Date(deps.clock.now() - repeatMs))]))

@@ -3,6 +3,7 @@ import { formatId } from '../../contract/ids.ts';
 import { identifierKindSchema } from '../../contract/identifiers.ts';
 import { confirmationSchema, countsSchema, decisionSchema, outcomeSchema, residueSchema, taskStatusSchema } from '../../contract/outcomes.ts';
 import type { DescribedIdentifier } from '../identity/index.ts';
+import { outsideId, type RequestCore } from '../requests/index.ts';
 import type { DryRun } from './dry-run.ts';
 import type { PlannedTask } from './domain/plan.ts';
 import type { ManualTask } from './manual-tasks.ts';
@@ -83,6 +84,7 @@ export function taskView(task: TaskRow): z.infer<typeof taskSchema> {
 /** A plan as the API shows it: the identifiers and how each was found, and the tasks; a preview before resolution is done. */
 export const planSchema = z.object({
   preview: z.boolean().describe('True while the plan is a forecast from what is known so far'),
+  warnings: z.array(z.object({ code: z.enum(['erasure_has_begun']), request_id: z.string() })).describe('erasure_has_begun: the person’s data is being erased, or was, under this other request, so that no copy will have it.'),
   identifiers: z.array(
     z.object({ id: z.string(), kind: identifierKindSchema, commitment: z.string(), found_by: z.string(), via: z.string().nullable(), confidence: z.number(), seen_in: z.array(z.string()) }),
   ),
@@ -104,7 +106,7 @@ export const planSchema = z.object({
 });
 
 /** Gives a plan as the API shows it, from what the vault describes, the planned tasks, and the stored ones where they exist. */
-export function planView(identifiers: readonly DescribedIdentifier[], planned: readonly PlannedTask[], stored: readonly TaskRow[]): z.infer<typeof planSchema> {
+export function planView(request: Pick<RequestCore, 'erased_under'>, identifiers: readonly DescribedIdentifier[], planned: readonly PlannedTask[], stored: readonly TaskRow[]): z.infer<typeof planSchema> {
   const after = new Map(planned.map((each) => [each.connection, each.afterConnections]));
   const forecast = planned.map((each) => ({
     id: null,
@@ -135,6 +137,7 @@ export function planView(identifiers: readonly DescribedIdentifier[], planned: r
   }));
   return {
     preview: stored.length === 0,
+    warnings: request.erased_under === null ? [] : [{ code: 'erasure_has_begun', request_id: outsideId(request.erased_under) }],
     identifiers: identifiers.map((each) => ({
       id: formatId('identifier', each.id),
       kind: each.kind,

@@ -3,14 +3,17 @@ import type { RequestId } from '../../contract/ids.ts';
 import { isoTime, type Clock } from '../../platform/clock.ts';
 import { tablesOf, type Database, type Tx } from '../../platform/db/database.ts';
 import { Failure } from '../../platform/failure.ts';
+import type { Jobs } from '../../platform/jobs/jobs.ts';
 import { datesOf, explainClock } from './clock-of-request.ts';
 import { readClocked, wakeForDates } from './clock-reminders.ts';
 import { decideAppeal, endPause, findAppeal, insertAppeal, startPause } from './clock-store.ts';
 import type { DelayReason, RefusalReason } from '../../contract/justifications.ts';
 import type { PauseCondition } from './domain/law-pack.ts';
 import { endedStatuses } from './domain/life.ts';
+import { requestAdvance } from './jobs.ts';
 import type { LawClocks } from './law-clocks.ts';
 import type { Say } from './say.ts';
+import { moveRequest } from './move-request.ts';
 import { findRequest, lockRequest, outsideId, updateRequest, type RequestCore } from './store.ts';
 import type { RequestTables } from './tables.ts';
 
@@ -23,6 +26,11 @@ export interface ClockActionDeps {
   readonly notify: Say;
   /** When the person was first written to, in milliseconds since the epoch; undefined until then. */
   readonly acknowledgedAt: (id: RequestId) => Promise<number | undefined>;
+  readonly jobs: Pick<Jobs, 'send'>;
+  /** A person who never proves who they are: after this a request that was opened again expires. */
+  readonly unverifiedDays: number;
+  /** Has what a request left undone done anew, in the transaction that opens it again; the request is as it was before that. */
+  readonly carryOutAnew: (tx: Tx, request: RequestCore) => Promise<void>;
 }
 
 /** A request's clock as the API shows it. */
@@ -38,9 +46,11 @@ export interface ClockActions {
   readonly resume: (id: RequestId, operator: string) => Promise<ExplainedClock>;
   /** The person is against how their request ended. */
   readonly appeal: (id: RequestId, operator: string) => Promise<ExplainedClock>;
-  /** Denied needs a coded reason; granted leaves it to the operator to open the request anew. */
+  /** Denied needs a coded reason; granted opens the request again, to be done by the date of the appeal. */
   readonly decide: (id: RequestId, operator: string, decision: { readonly decision: 'granted' } | { readonly decision: 'denied'; readonly reason: RefusalReason }) => Promise<ExplainedClock>;
 }
+
+const dayMs = 86_400_000;
 
 /** Makes the actions. They fail with `LAW_FORBIDS`, naming the law, where it does not allow them, and with `CONFLICT` where the request's life does not. */
 export function createClockActions(deps: ClockActionDeps): ClockActions {
@@ -66,6 +76,30 @@ export function createClockActions(deps: ClockActionDeps): ClockActions {
       await wakeForDates(tx, clocks, clocked, now);
       return explainClock(clocks, clocked, now);
     });
+  };
+  /** Opens a request again whose appeal was granted. What it came to stays in the log. */
+  const openAgain = async (tx: Tx, request: RequestCore, operator: string, now: number): Promise<void> => {
+    const trx = tablesOf<RequestTables>(tx);
+    const { id, status } = request;
+    if (request.wake_at === null) throw new Failure('CONFLICT', 'What was known of the person is destroyed, so that nothing can be carried out anew; take a new request');
+    const appeal = await findAppeal(trx, id);
+    const dueAt = Math.max(request.due_at.getTime(), appeal?.due_at.getTime() ?? 0);
+    await updateRequest(trx, id, { due_at: new Date(dueAt) });
+    await deps.notify(tx, { requestId: id, template: 'dpo_clock', recipient: 'dpo', occasion: `appeal_granted:${isoTime(dueAt)}` });
+    await deps.carryOutAnew(tx, request);
+    // One that has come of age in the meantime is open already.
+    if (!endedStatuses.includes(status)) return;
+    const to = status === 'closed' ? 'executing' : request.verified_at === null ? 'verifying' : 'verified';
+    const wakeAt = to === 'verifying' ? now + deps.unverifiedDays * dayMs : now;
+    await moveRequest(tx, deps, request, {
+      to,
+      at: now,
+      type: 'request.reopened',
+      actor: { role: 'operator', id: operator },
+      entry: { reason_code: 'appeal_granted', proof: { due_before: request.due_at.toISOString(), due_after: isoTime(dueAt) } },
+      change: { verdict: null, reason_code: null, closed_at: null, certificate: null, attempt: 0, wake_at: new Date(wakeAt), ...(status === 'closed' ? {} : { planned_at: null }) },
+    });
+    await deps.jobs.send(tx, requestAdvance, { request_id: id });
   };
   return {
     explain: async (id) => {
@@ -126,14 +160,14 @@ export function createClockActions(deps: ClockActionDeps): ClockActions {
         if (!(await decideAppeal(trx, id, { decision: choice.decision, reason_code: reason, decided_at: new Date(now), decided_by: operator }))) throw new Failure('CONFLICT', 'No appeal of this request waits for a decision');
         await deps.record(tx, { ...entryOf(request, operator, now), type: 'request.appeal_decided', to: choice.decision, ...(reason === null ? {} : { reason_code: reason }) });
         await deps.notify(tx, { requestId: id, template: 'appeal_decided', recipient: 'subject', occasion: 'appeal_decided' });
-        if (choice.decision === 'granted') await deps.notify(tx, { requestId: id, template: 'dpo_clock', recipient: 'dpo', occasion: 'appeal_granted' });
+        if (choice.decision === 'granted') await openAgain(tx, request, operator, now);
       }),
   };
 }
 
-/** Whether an appeal of a request waits for its decision: until then the person must be reachable. */
-export async function appealWaits(database: Database, id: RequestId): Promise<boolean> {
-  const appeal = await findAppeal(database.read<RequestTables>(), id);
+/** Whether an appeal of a request waits for its decision: until then the person must be reachable. Of a request that the caller has locked, it stays as it is until the transaction ends. */
+export async function appealWaits(database: Pick<Database, 'read'> | Tx, id: RequestId): Promise<boolean> {
+  const appeal = await findAppeal('read' in database ? database.read<RequestTables>() : tablesOf<RequestTables>(database), id);
   return appeal !== undefined && appeal.decision === null;
 }
 

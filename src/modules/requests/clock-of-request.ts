@@ -46,6 +46,8 @@ export function watchedDates(clocks: LawClocks, clocked: ClockedRequest, now: nu
   const since = request.received_at.getTime();
   const open = appeal !== undefined && appeal.decision === null ? [{ kind: 'appeal' as const, since: appeal.opened_at.getTime(), at: appeal.due_at.getTime() }] : [];
   if (endedStatuses.includes(request.status)) return open;
+  // Opened again on an appeal: what was to be done before its first end is done, or can be done no more.
+  if (appeal?.decision === 'granted') return [{ kind: 'deadline', since: appeal.decided_at?.getTime() ?? since, at: request.due_at.getTime() }];
   const { due, extensionNotice, acknowledgement } = datesOf(clocks, clocked, now);
   const target = clocks.target(request.request_right, request.verified_at?.getTime());
   return [
@@ -68,14 +70,16 @@ export function explainClock(clocks: LawClocks, clocked: ClockedRequest, now: nu
   const time = (value: Date | null): string | null => value?.toISOString() ?? null;
   const target = clocks.target(request.request_right, request.verified_at?.getTime());
   const stored = request.due_at.getTime();
-  const kept = isPaused(clocked) || stored === due.at ? [] : [{ what: 'the date that was set and told holds, though the data of the law has changed since', source: `law pack ${request.law_version ?? 'before versions'}`, from: isoTime(due.at), to: isoTime(stored) }];
+  const isAnew = appeal?.decision === 'granted' && appeal.due_at.getTime() === stored;
+  const anew = appeal === undefined || !isAnew ? [] : [{ what: 'an appeal was granted: the request is carried out anew by the date of the appeal', source: clocks.pack(request.law).appeal?.source ?? '', from: appeal.opened_at.toISOString(), to: isoTime(stored) }];
+  const kept = isPaused(clocked) || isAnew || stored === due.at ? [] : [{ what: 'the date that was set and told holds, though the data of the law has changed since', source: `law pack ${request.law_version ?? 'before versions'}`, from: isoTime(due.at), to: isoTime(stored) }];
   const dates: ShownDate[] = [
     ...(acknowledgement === undefined ? [] : [{ name: 'acknowledgement' as const, at: isoTime(acknowledgement.at), done_at: clocked.acknowledgedAt === undefined ? null : isoTime(clocked.acknowledgedAt), steps: acknowledgement.steps }]),
     ...(target === undefined || request.verified_at === null
       ? []
       : [{ name: 'target' as const, at: isoTime(target), done_at: time(request.closed_at), steps: [{ what: 'the internal target, from verification on', source: 'configuration /clocks/target_hours', from: request.verified_at.toISOString(), to: isoTime(target) }] }]),
     ...(extensionNotice === undefined ? [] : [{ name: 'extension_notice' as const, at: isoTime(extensionNotice.at), done_at: time(request.extended_at), steps: extensionNotice.steps }]),
-    { name: 'due', at: isoTime(isPaused(clocked) ? due.at : stored), done_at: time(request.closed_at), steps: [...due.steps, ...kept] },
+    { name: 'due', at: isoTime(isPaused(clocked) ? due.at : stored), done_at: time(request.closed_at), steps: [...due.steps, ...kept, ...anew] },
     ...(appeal === undefined
       ? []
       : [{ name: 'appeal' as const, at: appeal.due_at.toISOString(), done_at: time(appeal.decided_at), steps: clocks.appealDue(request.law, appeal.opened_at.getTime())?.steps ?? [] }]),

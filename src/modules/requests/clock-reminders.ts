@@ -77,9 +77,7 @@ export async function wakeForDates(tx: Tx, clocks: LawClocks, clocked: ClockedRe
   await wakeClock(tablesOf<RequestTables>(tx), clocked.request.id, at === undefined ? null : new Date(at));
 }
 
-/** One notice for each date: a date that was moved is a new one. The deadline's first is the one that orchestration gives too. */
+/** One notice for each date: a date that was moved is a new one. */
 function noticeOf(request: RequestCore, { kind, when, at }: Reminder): Parameters<Say>[1] {
-  const about = { requestId: request.id, recipient: 'dpo' } as const;
-  if (kind === 'deadline' && when === 'soon' && request.extended_at === null) return { ...about, template: 'dpo_deadline', occasion: 'due_soon' };
-  return { ...about, template: 'dpo_clock', occasion: `${kind}_${when}:${isoTime(at)}` };
+  return { requestId: request.id, recipient: 'dpo', template: 'dpo_clock', occasion: `${kind}_${when}:${isoTime(at)}` };
 }

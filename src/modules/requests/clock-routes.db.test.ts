@@ -45,7 +45,7 @@ beforeAll(async () => {
   app = await createHttpServer(createLog('silent'), '0.0.0');
   const authenticate = createAuthenticate([{ name: 'desk', key: new Secret(key), verify: 'source' }]);
   registerRequestRoutes(app, { database, authenticate, actions: createRequestActions(deps) });
-  registerClockRoutes(app, { authenticate, actions: createClockActions({ ...deps, acknowledgedAt: async (_id: RequestId) => undefined }) });
+  registerClockRoutes(app, { authenticate, actions: createClockActions({ ...deps, unverifiedDays: 14, carryOutAnew: nothing, acknowledgedAt: async (_id: RequestId) => undefined }) });
   await app.ready();
 });
 afterAll(async () => {

@@ -34,6 +34,7 @@ let clockActions: ClockActions;
 let sweep: () => Promise<number>;
 const entries: AuditEntry[] = [];
 const said: Notice[] = [];
+const anew: [RequestId, string][] = [];
 const acknowledged = new Map<RequestId, number>();
 const clocks = createLawClocks(documentSchema.parse({ version: 1, controller: { name: 'Shop', contact: 'privacy@shop.example' } }).clocks, 'gdpr');
 
@@ -77,13 +78,14 @@ describe.each(databaseKinds)('on the database of kind $kind', ({ kind }) => {
     open = createOpenRequest({ clock, random: systemRandom, jobs, vault, record, notify, startVerification: async () => undefined, beforeCommit: () => undefined, clocks, unverifiedDays: 14 });
     actions = createRequestActions({ database, clock, jobs, record, notify, clocks });
     const dated = { database, clock, clocks, record, notify, acknowledgedAt: async (id: RequestId) => acknowledged.get(id) };
-    clockActions = createClockActions(dated);
+    clockActions = createClockActions({ ...dated, jobs, unverifiedDays: 14, carryOutAnew: async (_tx, { id, status }) => void anew.push([id, status]) });
     sweep = createClockReminders(dated);
   });
   beforeEach(() => {
     now = received;
     entries.length = 0;
     said.length = 0;
+    anew.length = 0;
   });
 
   describe('a request', () => {
@@ -248,12 +250,42 @@ describe.each(databaseKinds)('on the database of kind $kind', ({ kind }) => {
       expect(await createRequestNoticeFacts(database, clocks).describeRequest(id, 'appeal')).toMatchObject({ decision: 'denied', reasonCode: 'legally_exempted', mayAppeal: true });
     });
 
-    it('that is granted has the officer open the request anew', async () => {
+    it('that is granted opens the request again, by the date of the appeal; what it came to stays in the log', async () => {
       const id = await request({ jurisdiction: 'US-VA' });
       await actions.reject(id, 'dpo', 'process_unfounded');
       await clockActions.appeal(id, 'dpo');
+      now += 10 * dayMs;
+      const explained = await clockActions.decide(id, 'dpo', { decision: 'granted' });
+      expect(await rowOf(id)).toMatchObject({ status: 'verified', verdict: null, reason_code: null, closed_at: null, planned_at: null, due_at: new Date('2026-05-03T03:59:59.000Z'), wake_at: new Date(now) });
+      expect(dateOf(explained, 'due')).toMatchObject({ at: '2026-05-03T03:59:59.000Z', done_at: null });
+      expect(dateOf(explained, 'due')?.steps.at(-1)?.what).toContain('an appeal was granted');
+      expect(anew).toEqual([[id, 'rejected']]);
+      expect(entries.filter((each) => each.request_id !== undefined).map((each) => [each.type, each.from, each.to, each.reason_code]).slice(-4)).toEqual([
+        ['request.rejected', 'verified', 'rejected', 'process_unfounded'],
+        ['request.appealed', undefined, undefined, undefined],
+        ['request.appeal_decided', undefined, 'granted', undefined],
+        ['request.reopened', 'rejected', 'verified', 'appeal_granted'],
+      ]);
+      expect(saidOf(id)).toEqual(expect.arrayContaining(['appeal_decided appeal_decided', 'dpo_clock appeal_granted']));
+      expect((await failure(clockActions.decide(id, 'dpo', { decision: 'granted' }))).code).toBe('CONFLICT');
+    });
+
+    it('that is granted to somebody who never proved who they are has them prove it first', async () => {
+      const id = await request({ jurisdiction: 'US-VA', verified: false });
+      await actions.reject(id, 'dpo', 'identity_verification_failure');
+      await clockActions.appeal(id, 'dpo');
       await clockActions.decide(id, 'dpo', { decision: 'granted' });
-      expect(saidOf(id)).toContain('dpo_clock appeal_granted');
+      expect(await rowOf(id)).toMatchObject({ status: 'verifying', verdict: null, wake_at: new Date(now + 14 * dayMs) });
+    });
+
+    it('is not granted where what was known of the person is destroyed, and changes nothing then', async () => {
+      const id = await request({ jurisdiction: 'US-VA' });
+      await actions.reject(id, 'dpo', 'process_unfounded');
+      await clockActions.appeal(id, 'dpo');
+      await database.read<RequestTables>().updateTable('privacy_request').set({ wake_at: null }).where('id', '=', id).execute();
+      expect((await failure(clockActions.decide(id, 'dpo', { decision: 'granted' }))).code).toBe('CONFLICT');
+      expect(await rowOf(id)).toMatchObject({ status: 'rejected', verdict: 'refused' });
+      expect(await appealWaits(database, id)).toBe(true);
     });
 
     it('where the law knows none is refused with the law named', async () => {
@@ -278,7 +310,7 @@ describe.each(databaseKinds)('on the database of kind $kind', ({ kind }) => {
         'dpo_clock acknowledgement_soon',
         'dpo_clock acknowledgement_passed',
         'dpo_clock extension_notice_soon',
-        'dpo_deadline due_soon',
+        'dpo_clock deadline_soon',
         'dpo_clock deadline_passed',
         'dpo_clock extension_notice_passed',
       ]);
@@ -306,6 +338,17 @@ describe.each(databaseKinds)('on the database of kind $kind', ({ kind }) => {
       now += 3_600_000;
       await sweep();
       expect(saidOf(broken)).toContain('dpo_clock target_soon');
+    });
+
+    it('hears of the new deadline of a request that was opened again, and of nothing that was to be done before its first end', async () => {
+      const id = await request({ jurisdiction: 'US-VA' });
+      await actions.reject(id, 'dpo', 'process_unfounded');
+      await clockActions.appeal(id, 'dpo');
+      now += 10 * dayMs;
+      await clockActions.decide(id, 'dpo', { decision: 'granted' });
+      said.length = 0;
+      await runUntil(received + 90 * dayMs);
+      expect(saidOf(id)).toEqual(['dpo_clock deadline_soon', 'dpo_clock deadline_passed']);
     });
 
     it('hears nothing more of a request that has ended, but of its appeal', async () => {

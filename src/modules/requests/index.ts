@@ -3,11 +3,12 @@ export { createRequestActions, evidenceCodes, type EvidenceCode, type RequestAct
 export { moveRequest, wakeRequest, type Move } from './move-request.ts';
 export { registerRequestRoutes, requestBody, requestBodySchema, requestIdOf, requestParams } from './routes.ts';
 export { clockReminders, requestAdvance } from './jobs.ts';
-export { endedStatuses, executingStatuses } from './domain/life.ts';
+export { endedStatuses, executingStatuses, notUnderWayStatuses } from './domain/life.ts';
+export { holidayYears } from './holiday-names.ts';
 export { checkLaw, createLawClocks, type LawClocks } from './law-clocks.ts';
 export { loadLawPacks, readLawPack, shippedLawPacks } from './law-packs.ts';
 export { periodWords } from './domain/legal-days.ts';
-export { appealWaits, createClockActions, type ClockActions } from './act-on-clock.ts';
+export { appealWaits, createClockActions, type ClockActionDeps, type ClockActions } from './act-on-clock.ts';
 export { createClockReminders } from './clock-reminders.ts';
 export { registerClockRoutes } from './clock-routes.ts';
 export { createRequestNoticeFacts, type DescribedRequest, type RequestNoticeFacts } from './notice-facts.ts';

@@ -64,6 +64,7 @@ export function createOpenRequest(deps: OpenRequestDeps): OpenRequest {
       verdict: null,
       reason_code: null,
       duplicate_of: null,
+      erased_under: null,
       vouched: isVerified || method === 'proof',
       moved_at: new Date(now),
       received_at: new Date(now),
@@ -79,6 +80,7 @@ export function createOpenRequest(deps: OpenRequestDeps): OpenRequest {
       extension_reason: null,
       extended_until: null,
       clock_wake_at: null,
+      systems: incoming.systems === undefined ? null : [...incoming.systems],
     } as const;
     const fresh = { attempt: 0, version: 1 };
     const { nextAt } = dueReminders(watchedDates(deps.clocks, { request: { ...unwatched, ...fresh }, pauses: [], appeal: undefined, acknowledgedAt: undefined }, now), now);
@@ -97,8 +99,8 @@ export function createOpenRequest(deps: OpenRequestDeps): OpenRequest {
     await deps.record(tx, { type: 'request.received', at, actor: { role: 'source', id: incoming.source }, ...about, to: status });
     if (isVerified) {
       await deps.record(tx, { type: 'request.verified', at, actor: { role: 'source', id: incoming.source }, ...about, verification_method: 'source' });
-      // Who is to be sent a code learns from it that the request came in; nothing else goes to an address that is not proven.
-      await deps.notify(tx, { requestId: row.id, template: 'receipt', recipient: 'subject', occasion: 'receipt' });
+      // Who is to be sent a code learns from it that the request came in; nothing else goes to an address that is not proven. Of a request that one system makes of some others the person knows nothing.
+      if (row.systems === null) await deps.notify(tx, { requestId: row.id, template: 'receipt', recipient: 'subject', occasion: 'receipt' });
       await deps.jobs.send(tx, requestAdvance, { request_id: row.id });
     } else {
       const given = { source: incoming.source, method, ...(incoming.proof === undefined ? {} : { proof: incoming.proof }) };

@@ -24,6 +24,8 @@ export interface IncomingRequest {
   readonly corrections?: readonly Correction[];
   /** In which language the person is written to: `de`, `pt-BR`. */
   readonly language?: string | undefined;
+  /** The connections that it is limited to; all of them when absent. */
+  readonly systems?: readonly string[];
 }
 
 /** What the API shows of a request: nothing of the person. */
@@ -39,6 +41,9 @@ export interface RequestSummary {
   readonly verdict: Verdict | null;
   readonly reason_code: string | null;
   readonly duplicate_of: RequestId | null;
+  /** Of a copy: the erasure of the same person that had begun when this came, and what was erased by it is in no copy. */
+  readonly erased_under: RequestId | null;
+  readonly limited_to: readonly string[] | null;
   readonly received_at: string;
   readonly verified_at: string | null;
   readonly due_at: string;

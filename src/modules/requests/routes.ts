@@ -23,6 +23,8 @@ export const requestBodySchema = z.object({
   verdict: verdictSchema.nullable(),
   reason_code: z.string().nullable(),
   duplicate_of: z.string().nullable(),
+  erased_under: z.string().nullable().describe('Of a copy: the erasure of the same person that had begun when this came. What it erased is in no copy.'),
+  limited_to: z.array(z.string()).nullable().describe('The only systems that it asks; null for all of them.'),
   received_at: z.string(),
   verified_at: z.string().nullable(),
   due_at: z.string(),
@@ -40,6 +42,8 @@ export function requestBody(request: RequestSummary): z.infer<typeof requestBody
     ...request,
     id,
     duplicate_of: request.duplicate_of === null ? null : outsideId(request.duplicate_of),
+    erased_under: request.erased_under === null ? null : outsideId(request.erased_under),
+    limited_to: request.limited_to === null ? null : [...request.limited_to],
     links: { self, plan: `${self}/plan`, tasks: `${self}/tasks`, clock: `${self}/clock`, timeline: `${self}/timeline`, events: `${self}/events`, certificate: `${self}/certificate` },
   };
 }

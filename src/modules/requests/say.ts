@@ -4,7 +4,7 @@ import type { Tx } from '../../platform/db/database.ts';
 /** What requests have said to people; who says it and how is the notifications module's. */
 export interface Notice {
   readonly requestId: RequestId;
-  readonly template: 'receipt' | 'verified' | 'extended' | 'refused' | 'appeal_decided' | 'dpo_clock' | 'dpo_deadline';
+  readonly template: 'receipt' | 'verified' | 'extended' | 'refused' | 'appeal_decided' | 'dpo_clock';
   readonly recipient: 'subject' | 'dpo';
   readonly occasion: string;
 }

@@ -10,8 +10,8 @@ export type RequestRow = Selectable<RequestTables['privacy_request']>;
 /** Everything but the certificate, which is read on its own. */
 const columns = [
   'id', 'reference', 'source', 'source_id', 'payload_hash', 'request_right', 'jurisdiction', 'law', 'status', 'verdict', 'reason_code',
-  'duplicate_of', 'vouched', 'moved_at', 'received_at', 'due_at', 'verified_at', 'verified_by', 'planned_at', 'closed_at', 'wake_at', 'attempt', 'version',
-  'language', 'law_version', 'extended_at', 'extension_reason', 'extended_until', 'clock_wake_at',
+  'duplicate_of', 'erased_under', 'vouched', 'moved_at', 'received_at', 'due_at', 'verified_at', 'verified_by', 'planned_at', 'closed_at', 'wake_at', 'attempt', 'version',
+  'language', 'law_version', 'extended_at', 'extension_reason', 'extended_until', 'clock_wake_at', 'systems',
 ] as const;
 
 /** A request's row without its certificate. */
@@ -119,6 +119,8 @@ export function summarise(row: RequestCore): RequestSummary {
     verdict: row.verdict,
     reason_code: row.reason_code,
     duplicate_of: row.duplicate_of,
+    erased_under: row.erased_under,
+    limited_to: row.systems,
     received_at: row.received_at.toISOString(),
     verified_at: time(row.verified_at),
     due_at: row.due_at.toISOString(),

@@ -23,6 +23,8 @@ export interface RequestTables {
     verdict: Verdict | null;
     reason_code: string | null;
     duplicate_of: RequestId | null;
+    /** Of a copy: the erasure of the same person that had begun when this came. */
+    erased_under: ColumnType<RequestId | null, RequestId | null | undefined, RequestId | null>;
     vouched: boolean;
     moved_at: Time;
     received_at: Time;
@@ -43,6 +45,8 @@ export interface RequestTables {
     /** A date without a time: `2026-12-31`. */
     extended_until: ColumnType<string | null, string | null | undefined, string | null>;
     clock_wake_at: OptionalTime;
+    /** The connections that it is limited to; null for all of them. */
+    systems: ColumnType<string[] | null, string[] | null | undefined, string[] | null>;
   };
   clock_pause: {
     request_id: RequestId;

@@ -16,16 +16,18 @@ let database: Database;
 let restrictions: Restrictions;
 let now = Date.parse('2026-11-21T10:00:00Z');
 const recorded: AuditEntry[] = [];
+const told: unknown[] = [];
 
 describe.each(databaseKinds)('the register of restrictions on the database of kind $kind', ({ kind }) => {
   const shared = useDatabase(kind, 'main');
   beforeAll(async () => {
     database = shared.open();
     const systemKeys = await loadSystemKeys(database, createLocalKeyProvider(randomBytes(32)));
-    restrictions = createRestrictions({ database, systemKeys, clock: { now: () => now }, record: async (_tx, entry) => void recorded.push(entry) });
+    restrictions = createRestrictions({ database, systemKeys, clock: { now: () => now }, record: async (_tx, entry) => void recorded.push(entry), tellLifted: async (_tx, lifted) => void told.push(lifted) });
   });
   beforeEach(async () => {
     recorded.length = 0;
+    told.length = 0;
     await database.read<RestrictionTables>().deleteFrom('restriction').execute();
   });
 
@@ -47,6 +49,22 @@ describe.each(databaseKinds)('the register of restrictions on the database of ki
     await database.transaction((tx) => restrictions.enter(tx, 'restriction', [email]));
     expect((await restrictions.judge([email], marketing)).stopped_by).toEqual([{ right: 'restriction', since: '2026-11-22T10:00:00.000Z' }]);
     now -= 86_400_000;
+  });
+
+  it('tells of the end of a restriction whom it was told to, once, by what they were told by, and nobody who was not told', async () => {
+    const bob: Identifier = { kind: 'email', value: 'bob@example.com' };
+    await database.transaction((tx) => restrictions.enter(tx, 'restriction', [email, phone, bob]));
+    for (const each of ['parcel', 'parcel', 'lawyer']) await database.transaction((tx) => restrictions.noteTold(tx, 'restriction', [email], each));
+    await database.transaction((tx) => restrictions.noteTold(tx, 'restriction', [email, phone], 'parcel'));
+    expect(await restrictions.lift('restriction', [bob], 'alice')).toBe(1);
+    expect(told).toEqual([]);
+    expect(await restrictions.holds('restriction', [email])).toBe(true);
+    expect(await restrictions.lift('restriction', [email, phone, bob], 'alice')).toBe(2);
+    expect(told).toEqual([{ recipient: 'parcel', identifiers: [email, phone] }, { recipient: 'lawyer', identifiers: [email] }]);
+    expect(await restrictions.holds('restriction', [email, phone])).toBe(false);
+    await database.transaction((tx) => restrictions.enter(tx, 'restriction', [email]));
+    await restrictions.lift('restriction', [email], 'alice');
+    expect(told).toHaveLength(2);
   });
 
   it('holds nothing that names a person', async () => {

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { AuditEntry } from '../../contract/audit-entry.ts';
 import type { Identifier } from '../../contract/identifiers.ts';
 import type { Right } from '../../contract/outcomes.ts';
@@ -13,6 +14,8 @@ export interface RestrictionsDeps {
   readonly systemKeys: Pick<SystemKeys, 'mac'>;
   readonly clock: Clock;
   readonly record: (tx: Tx, entry: AuditEntry) => Promise<void>;
+  /** Has a recipient told that a restriction it was told of has ended, for these identifiers. */
+  readonly tellLifted: (tx: Tx, lifted: { readonly recipient: string; readonly identifiers: readonly Identifier[] }) => Promise<void>;
 }
 
 /** Whether something may be done with a person's data, as far as the person's rights go, and otherwise which right stops it, since when. */
@@ -25,9 +28,13 @@ export interface ProcessingAnswer {
 export interface Restrictions {
   /** Enters identifiers under a right, in the caller's transaction. What was lifted holds again. Idempotent. */
   readonly enter: (tx: Tx, right: Right, identifiers: readonly Identifier[]) => Promise<void>;
+  /** Notes that a recipient is told of a right by these identifiers, so that it is told of its end by them. Idempotent. */
+  readonly noteTold: (tx: Tx, right: Right, identifiers: readonly Identifier[], recipient: string) => Promise<void>;
   /** Judges some processing of the person who has any of these identifiers, in normal form. */
   readonly judge: (identifiers: readonly Identifier[], processing: Processing) => Promise<ProcessingAnswer>;
-  /** Ends a right for the identifiers, and says how many entries it held for. The person is told before, where the law asks for it (GDPR Art. 18(3)). */
+  /** Whether a right holds for any of these identifiers. */
+  readonly holds: (right: Right, identifiers: readonly Identifier[]) => Promise<boolean>;
+  /** Ends a right for the identifiers, has those told who were told that it holds, and says how many entries it held for. The person is told before, where the law asks for it (GDPR Art. 18(3)). */
   readonly lift: (right: Right, identifiers: readonly Identifier[], operator: string) => Promise<number>;
 }
 
@@ -41,7 +48,17 @@ export function createRestrictions(deps: RestrictionsDeps): Restrictions {
       await tablesOf<RestrictionTables>(tx)
         .insertInto('restriction')
         .values(identifiers.map((each) => ({ hash: hashOf(each), kind: each.kind, request_right: right, since })))
-        .onConflict((conflict) => conflict.columns(['hash', 'request_right']).doUpdateSet({ since, lifted_at: null }).where('restriction.lifted_at', 'is not', null))
+        .onConflict((conflict) => conflict.columns(['hash', 'request_right']).doUpdateSet({ since, lifted_at: null, told: [] }).where('restriction.lifted_at', 'is not', null))
+        .execute();
+    },
+    noteTold: async (tx, right, identifiers, recipient) => {
+      if (identifiers.length === 0) return;
+      await tablesOf<RestrictionTables>(tx)
+        .updateTable('restriction')
+        .set({ told: sql<string[]>`array_append(told, ${recipient})` })
+        .where('hash', 'in', identifiers.map(hashOf))
+        .where('request_right', '=', right)
+        .where(sql<boolean>`NOT (${recipient} = ANY (told))`)
         .execute();
     },
     judge: async (identifiers, processing) => {
@@ -57,6 +74,11 @@ export function createRestrictions(deps: RestrictionsDeps): Restrictions {
       const stopping = rows.filter((row) => stops(row.request_right, processing)).map((row) => ({ right: row.request_right, since: row.since.toISOString() }));
       return { allowed: stopping.length === 0, stopped_by: stopping };
     },
+    holds: async (right, identifiers) => {
+      if (identifiers.length === 0) return false;
+      const held = deps.database.read<RestrictionTables>().selectFrom('restriction').select('since').where('hash', 'in', identifiers.map(hashOf)).where('request_right', '=', right).where('lifted_at', 'is', null).limit(1);
+      return (await held.executeTakeFirst()) !== undefined;
+    },
     lift: async (right, identifiers, operator) => {
       if (identifiers.length === 0) return 0;
       const now = deps.clock.now();
@@ -67,9 +89,13 @@ export function createRestrictions(deps: RestrictionsDeps): Restrictions {
           .where('hash', 'in', identifiers.map(hashOf))
           .where('request_right', '=', right)
           .where('lifted_at', 'is', null)
-          .returning('hash')
+          .returning(['hash', 'told'])
           .execute();
         if (lifted.length > 0) await deps.record(tx, { type: 'restriction.lifted', at: isoTime(now), actor: { role: 'operator', id: operator }, right, counts: { identifiers: lifted.length } });
+        for (const recipient of new Set(lifted.flatMap((row) => row.told))) {
+          const toldBy = identifiers.filter((each) => lifted.some((row) => row.told.includes(recipient) && hashOf(each).equals(row.hash)));
+          await deps.tellLifted(tx, { recipient, identifiers: toldBy });
+        }
         return lifted.length;
       });
     },

@@ -9,6 +9,8 @@ export interface RestrictionTables {
     kind: IdentifierKind;
     request_right: Right;
     since: Date;
+    /** Codes of the recipients that were told of it. */
+    told: ColumnType<string[], string[] | undefined, string[]>;
     lifted_at: ColumnType<Date | null, Date | null | undefined, Date | null>;
   };
 }

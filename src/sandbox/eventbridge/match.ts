@@ -185,7 +185,7 @@ function waysThrough(pattern: Json, above = ''): readonly Fields[] {
   return ways;
 }
 
-/** Objects within objects, from paths or from keys that have dots; the later of two of the same name is kept. */
+/** Objects within objects, from keys that have dots; the later of two of the same name is kept. */
 function nested(fields: Iterable<readonly [string, unknown]>): Json {
   const tree: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
   for (const [path, value] of fields) {
@@ -208,23 +208,44 @@ function undotted(value: unknown): unknown {
   return isObject(value) ? nested(Object.entries(value).map(([key, each]): [string, unknown] => [key, undotted(each)])) : value;
 }
 
-/** Whether a part of a pattern asks of nothing but absence. */
-function asksOfAbsence(pattern: Json): boolean {
-  return Object.values(pattern).every((wanted) => (Array.isArray(wanted) ? wanted.every((entry) => isObject(entry) && entry['exists'] === false) : asksOfAbsence(wanted as Json)));
+/** What is asked of a field itself, and of what is below it: a pattern may ask both. */
+interface Question {
+  test?: readonly unknown[];
+  readonly below: Map<string, Question>;
 }
 
-function objectMatches(pattern: Json, value: Json): boolean {
-  return Object.entries(pattern).every(([key, wanted]) => {
-    const found = value[key];
-    if (Array.isArray(wanted)) {
-      const values = leaves(found);
-      return wanted.some((entry) => fieldMatches(entry, values));
+function questionOf(fields: Fields): Question {
+  const root: Question = { below: new Map() };
+  for (const [path, test] of fields) {
+    let at = root;
+    for (const name of path.split('.')) {
+      const next: Question = at.below.get(name) ?? { below: new Map() };
+      at.below.set(name, next);
+      at = next;
     }
+    at.test = test;
+  }
+  return root;
+}
+
+/** Whether a question is of nothing but absence. */
+function asksOfAbsence({ test = [], below }: Question): boolean {
+  return test.every((entry) => isObject(entry) && entry['exists'] === false) && [...below.values()].every(asksOfAbsence);
+}
+
+function objectMatches(question: Question, value: Json): boolean {
+  return [...question.below].every(([key, asked]) => {
+    const found = value[key];
+    if (asked.test !== undefined) {
+      const values = leaves(found);
+      if (!asked.test.some((entry) => fieldMatches(entry, values))) return false;
+    }
+    if (asked.below.size === 0) return true;
     // Of an array of objects, one of them has to match as a whole; what is to be absent where nothing chooses one is to be absent from all.
-    const below = wanted as Json;
     const objects = Array.isArray(found) ? (found as readonly unknown[]).flat(Infinity).filter(isObject) : isObject(found) ? [found] : [];
-    if (asksOfAbsence(below)) return objects.every((one) => objectMatches(below, one));
-    return (objects.length === 0 ? [{}] : objects).some((one) => objectMatches(below, one));
+    const inner: Question = { below: asked.below };
+    if (asksOfAbsence(inner)) return objects.every((one) => objectMatches(inner, one));
+    return (objects.length === 0 ? [{}] : objects).some((one) => objectMatches(inner, one));
   });
 }
 
@@ -268,5 +289,5 @@ export function readPattern(source: string): Json {
  */
 export function matches(pattern: Json, event: Json): boolean {
   const plain = undotted(event) as Json;
-  return waysThrough(pattern).some((way) => objectMatches(nested(way), plain));
+  return waysThrough(pattern).some((way) => objectMatches(questionOf(way), plain));
 }

@@ -58,26 +58,44 @@ function publish(state: PubsubState, context: SimulatorContext, request: Fastify
   return { messageIds: ids };
 }
 
-function pull(state: PubsubState, context: SimulatorContext, request: FastifyRequest): unknown {
+/** A request of others: whoever subscribes has it, and nobody answers. */
+function publishRequest(state: PubsubState, context: SimulatorContext, request: FastifyRequest): unknown {
+  const { messages } = parse(publishSchema, request.body);
+  return { messageIds: messages.map(({ data = '', attributes = {}, orderingKey }) => addMessage(state, 'requests', data, context.now(), { attributes, orderingKey }).messageId) };
+}
+
+type Queue = 'acknowledgements' | 'requests';
+
+/** Takes what was given too often to the dead-letter topic. */
+function bury(state: PubsubState, now: number): void {
+  const most = state.requestsGivenMost ?? Number.POSITIVE_INFINITY;
+  const dead = state.requests.filter((each) => each.visibleAt <= now && each.given >= most);
+  state.deadLetters.push(...dead);
+  state.requests = state.requests.filter((each) => !dead.includes(each));
+}
+
+function pull(state: PubsubState, context: SimulatorContext, request: FastifyRequest, queue: Queue): unknown {
   const { maxMessages } = parse(pullSchema, request.body);
   const now = context.now();
-  receive(state, context);
-  const given = state.acknowledgements.filter((each) => each.visibleAt <= now).slice(0, maxMessages);
+  if (queue === 'acknowledgements') receive(state, context);
+  else bury(state, now);
+  const given = state[queue].filter((each) => each.visibleAt <= now).slice(0, maxMessages);
   for (const message of given) {
+    message.given += 1;
     message.visibleAt = now + state.ackDeadlineMs;
     message.ackId = `ack-${message.messageId}-${state.next}`;
     state.next += 1;
   }
   // An answer with nothing in it is an empty object, as proto3's JSON writes it.
-  return given.length === 0 ? {} : { receivedMessages: given.map(({ ackId, messageId, data, attributes, publishTime }) => ({ ackId, message: { messageId, data, attributes, publishTime } })) };
+  return given.length === 0 ? {} : { receivedMessages: given.map(({ ackId, messageId, data, attributes, publishTime, orderingKey, given: times }) => ({ ackId, message: { messageId, data, attributes, publishTime, ...(orderingKey === undefined ? {} : { orderingKey }) }, ...(queue === 'requests' && state.requestsGivenMost !== undefined ? { deliveryAttempt: times } : {}) })) };
 }
 
-function settle(state: PubsubState, context: SimulatorContext, request: FastifyRequest, isAcknowledged: boolean): unknown {
+function settle(state: PubsubState, context: SimulatorContext, request: FastifyRequest, isAcknowledged: boolean, queue: Queue): unknown {
   const { ackIds, ackDeadlineSeconds = 0 } = parse(ackSchema, request.body);
-  const named = state.acknowledgements.filter((each) => each.ackId !== undefined && ackIds.includes(each.ackId));
+  const named = state[queue].filter((each) => each.ackId !== undefined && ackIds.includes(each.ackId));
   // Past its deadline an id may be of no use any more: the message comes again.
   const inTime = named.filter((each) => each.visibleAt > context.now());
-  if (isAcknowledged) state.acknowledgements = state.acknowledgements.filter((each) => !inTime.includes(each));
+  if (isAcknowledged) state[queue] = state[queue].filter((each) => !inTime.includes(each));
   else for (const each of inTime) each.visibleAt = context.now() + ackDeadlineSeconds * 1000;
   return {};
 }
@@ -108,9 +126,13 @@ export function pubsubDefinition(): VendorDefinition {
         [`GET /v1/${pubsubNames.topic}`]: () => ({ name: pubsubNames.topic }),
         [`GET /v1/${pubsubNames.subscription}`]: () => ({ name: pubsubNames.subscription, topic: `${pubsubNames.topic}-done`, ackDeadlineSeconds: Math.ceil(state.ackDeadlineMs / 1000) }),
         [`POST /v1/${pubsubNames.topic}:publish`]: (request) => publish(state, context, request),
-        [`POST /v1/${pubsubNames.subscription}:pull`]: (request) => pull(state, context, request),
-        [`POST /v1/${pubsubNames.subscription}:acknowledge`]: (request) => settle(state, context, request, true),
-        [`POST /v1/${pubsubNames.subscription}:modifyAckDeadline`]: (request) => settle(state, context, request, false),
+        [`POST /v1/${pubsubNames.subscription}:pull`]: (request) => pull(state, context, request, 'acknowledgements'),
+        [`POST /v1/${pubsubNames.subscription}:acknowledge`]: (request) => settle(state, context, request, true, 'acknowledgements'),
+        [`POST /v1/${pubsubNames.subscription}:modifyAckDeadline`]: (request) => settle(state, context, request, false, 'acknowledgements'),
+        [`POST /v1/${pubsubNames.requestsTopic}:publish`]: (request) => publishRequest(state, context, request),
+        [`POST /v1/${pubsubNames.requestsSubscription}:pull`]: (request) => pull(state, context, request, 'requests'),
+        [`POST /v1/${pubsubNames.requestsSubscription}:acknowledge`]: (request) => settle(state, context, request, true, 'requests'),
+        [`POST /v1/${pubsubNames.requestsSubscription}:modifyAckDeadline`]: (request) => settle(state, context, request, false, 'requests'),
       };
       app.all('/v1/*', async (request) => {
         authenticate(request);
@@ -121,7 +143,7 @@ export function pubsubDefinition(): VendorDefinition {
       app.get('/deletions/:key', async (request, reply) => probe(state, context, request, reply));
     },
     seed: (data) => ({ ...plantPubsub(state, data, now()), credentials: pubsubAccountKey }),
-    dump: () => ({ workstations: state.workstations, events: state.events.map(({ messageId, data, attributes, orderingKey }) => ({ messageId, data, attributes, orderingKey })), acknowledgements: state.acknowledgements.length }),
+    dump: () => ({ workstations: state.workstations, events: state.events.map(({ messageId, data, attributes, orderingKey }) => ({ messageId, data, attributes, orderingKey })), acknowledgements: state.acknowledgements.length, requests: state.requests.length, dead_letters: state.deadLetters.length }),
     errorBody: refusal,
     reset: () => {
       state = createPubsubState();

@@ -13,10 +13,10 @@ function dealWith(state: PubsubState, context: SimulatorContext, data: string): 
   if (before !== undefined) return before;
   const { behaviour } = state.receiver;
   const owned = state.workstations.filter((each) => each.user_id === subject.user_id);
-  const goes = behaviour === 'honest' || behaviour === 'malformed' ? owned : behaviour === 'partial' ? owned.slice(0, 1) : [];
+  const goes = behaviour === 'honest' || behaviour === 'says_nothing_held' || behaviour === 'malformed' ? owned : behaviour === 'partial' ? owned.slice(0, 1) : [];
   state.workstations = state.workstations.filter((each) => !goes.includes(each));
   for (const { name } of goes) context.effect('workstation.deleted', name);
-  const status = behaviour === 'fails' ? 'failed' : behaviour === 'partial' ? 'partial' : 'done';
+  const status = behaviour === 'fails' ? 'failed' : behaviour === 'partial' ? 'partial' : behaviour === 'says_nothing_held' && owned.length === 0 ? 'nothing_held' : 'done';
   const said = { event: 'workstation.deleted', idempotency_key: key, status: behaviour === 'malformed' ? 'gone, all of it' : status, counts: { workstations: behaviour === 'lies' ? owned.length : goes.length }, at: new Date(context.now()).toISOString() };
   state.done.set(key, said);
   return said;

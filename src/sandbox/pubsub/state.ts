@@ -3,7 +3,7 @@ import { z } from 'zod';
 /** How the in-house service behaves that takes the events. */
 const receiverSchema = z.strictObject({
   /** `ignores`: it is not there. `fails` and `partial`: it says so. `lies`: it says done and deletes nothing. `malformed`: it answers something else. */
-  behaviour: z.enum(['honest', 'ignores', 'fails', 'partial', 'lies', 'malformed']).optional(),
+  behaviour: z.enum(['honest', 'ignores', 'fails', 'partial', 'lies', 'malformed', 'says_nothing_held']).optional(),
   /** How late it takes an event, in milliseconds. */
   delay_ms: z.int().nonnegative().optional(),
   /** How often it sends each acknowledgement. */
@@ -19,6 +19,10 @@ export const pubsubSeedSchema = z.strictObject({
   ack_deadline_ms: z.int().positive().optional(),
   /** Acknowledgements of other requests. */
   foreign: z.int().nonnegative().optional(),
+  /** Messages in the subscription of requests. */
+  requests: z.array(z.strictObject({ data: z.string(), attributes: z.record(z.string(), z.string()).optional(), orderingKey: z.string().optional() })).optional(),
+  /** With a number, the subscription of requests has a dead-letter topic, to which a message goes that was given so often. */
+  requests_given_most: z.int().positive().optional(),
 });
 /** The seed of the Pub/Sub simulator, before it is checked. */
 export type PubsubSeed = z.input<typeof pubsubSeedSchema>;
@@ -34,6 +38,8 @@ export interface Message {
   visibleAt: number;
   /** The newest id by which it can be acknowledged. */
   ackId: string | undefined;
+  /** How often it was given. */
+  given: number;
 }
 
 /** Everything that one simulated project has. */
@@ -42,6 +48,10 @@ export interface PubsubState {
   readonly events: Message[];
   /** Acknowledgements that wait in the subscription. */
   acknowledgements: Message[];
+  /** Requests of others that wait in their subscription, and those that nobody took. */
+  requests: Message[];
+  readonly deadLetters: Message[];
+  requestsGivenMost: number | undefined;
   workstations: { readonly user_id: string; readonly name: string }[];
   /** Idempotency keys that the service has dealt with, and what it said. */
   readonly done: Map<string, Readonly<Record<string, unknown>>>;
@@ -54,6 +64,8 @@ export interface PubsubState {
 export const pubsubNames = {
   topic: 'projects/sandbox/topics/workstation-events',
   subscription: 'projects/sandbox/subscriptions/quittance-acknowledgements',
+  requestsTopic: 'projects/sandbox/topics/privacy-requests',
+  requestsSubscription: 'projects/sandbox/subscriptions/quittance-requests',
 } as const;
 
 /** A project in which nothing was published. */
@@ -61,6 +73,9 @@ export function createPubsubState(): PubsubState {
   return {
     events: [],
     acknowledgements: [],
+    requests: [],
+    deadLetters: [],
+    requestsGivenMost: undefined,
     workstations: [],
     done: new Map(),
     receiver: { behaviour: 'honest', delay_ms: 5000, copies: 1, out_of_order: false },
@@ -70,8 +85,8 @@ export function createPubsubState(): PubsubState {
 }
 
 /** Adds a message. */
-export function addMessage(state: PubsubState, to: 'events' | 'acknowledgements', data: string, now: number, rest: { readonly attributes?: Readonly<Record<string, string>>; readonly orderingKey?: string | undefined; readonly visibleAt?: number } = {}): Message {
-  const message: Message = { messageId: String(1_000_000 + state.next), data, attributes: rest.attributes ?? {}, orderingKey: rest.orderingKey, publishTime: new Date(now).toISOString(), visibleAt: rest.visibleAt ?? now, ackId: undefined };
+export function addMessage(state: PubsubState, to: 'events' | 'acknowledgements' | 'requests', data: string, now: number, rest: { readonly attributes?: Readonly<Record<string, string>>; readonly orderingKey?: string | undefined; readonly visibleAt?: number } = {}): Message {
+  const message: Message = { messageId: String(1_000_000 + state.next), data, attributes: rest.attributes ?? {}, orderingKey: rest.orderingKey, publishTime: new Date(now).toISOString(), visibleAt: rest.visibleAt ?? now, ackId: undefined, given: 0 };
   state.next += 1;
   state[to].push(message);
   return message;
@@ -83,6 +98,8 @@ export function plantPubsub(state: PubsubState, data: unknown, now: number): { r
   state.workstations = [...state.workstations, ...(seed.workstations ?? [])];
   state.receiver = { ...state.receiver, ...(Object.fromEntries(Object.entries(seed.receiver ?? {}).filter(([, value]) => value !== undefined)) as Partial<PubsubState['receiver']>) };
   state.ackDeadlineMs = seed.ack_deadline_ms ?? state.ackDeadlineMs;
+  for (const { data: text, attributes = {}, orderingKey } of seed.requests ?? []) addMessage(state, 'requests', Buffer.from(text).toString('base64'), now, { attributes, orderingKey });
+  state.requestsGivenMost = seed.requests_given_most ?? state.requestsGivenMost;
   for (let at = 0; at < (seed.foreign ?? 0); at += 1) {
     addMessage(state, 'acknowledgements', Buffer.from(JSON.stringify({ event: 'workstation.deleted', idempotency_key: `another-${at}`, status: 'done', counts: { workstations: 7 } })).toString('base64'), now);
   }

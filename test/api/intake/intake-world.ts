@@ -5,7 +5,7 @@ import type { AuditEntry } from '../../../src/contract/audit-entry.ts';
 import { createAuthenticate } from '../../../src/modules/access/index.ts';
 import type { RequestId } from '../../../src/contract/ids.ts';
 import { createFailedProofs, createProofVerification, createVault, createVerification, type Vault, type Verification } from '../../../src/modules/identity/index.ts';
-import { createAcceptRequest, createAskAboutProof, createIntakePressure, createSources, createVerifySubject, registerIntakeRoutes, type ProofService } from '../../../src/modules/intake/index.ts';
+import { createAcceptRequest, createAskAboutProof, createIntakePressure, createProfiles, createRefusals, createSources, createTakePush, createVerifySubject, registerIntakeRoutes, registerProfileRoutes, type AcceptRequest, type ProofService, type Profiles, type Refusals } from '../../../src/modules/intake/index.ts';
 import { codeOccasion, createNotify } from '../../../src/modules/notifications/index.ts';
 import { createLawClocks, createOpenRequest, createRequestActions, findRequest, type RequestTables } from '../../../src/modules/requests/index.ts';
 import { documentSchema } from '../../../src/platform/config/document.ts';
@@ -22,6 +22,8 @@ import { Secret } from '../../../src/platform/secret.ts';
 export const webhookSecret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 export const apiKey = 'test-key-of-the-support-desk';
 export const unverifiedApiKey = 'test-key-of-the-web-form';
+export const busToken = 'test-token-of-the-event-bus';
+export const profilesToken = 'test-token-of-the-profiles';
 
 /** The intake over a database in memory, with the real modules around it and a clock that a test moves. */
 export interface IntakeWorld {
@@ -33,6 +35,11 @@ export interface IntakeWorld {
   readonly clock: { now: () => number; advance: (ms: number) => void };
   /** Asks the verification service about a request's proof, as its job does. */
   readonly askAboutProof: (requestId: RequestId) => Promise<void>;
+  readonly acceptRequest: AcceptRequest;
+  readonly refusals: Refusals;
+  /** The occasions of what the officer was told. */
+  readonly officerAlerts: string[];
+  readonly profiles: Profiles;
   /** What stands in for the services of others. */
   readonly services: { askProof: ProofService; judgeCode: (code: string) => 'right' | 'wrong' | 'unknown' };
   /** Entries and jobs as they were handed over; those of a transaction that failed are among them. */
@@ -56,7 +63,11 @@ const config = documentSchema.parse({
     proven: { secret: '${env:SHOP}', verify: 'proof' },
     crm: { scheme: 'hmac-sha256-hex', secret: '${env:CRM}', verify: 'source' },
     slow: { secret: '${env:SHOP}', verify: 'source', rate_limit_per_minute: 2 },
+    bus: { scheme: 'bearer', secret: '${env:BUS}', verify: 'source' },
+    keyed: { scheme: 'api-key', header: 'X-Bus-Key', secret: '${env:BUS}', verify: 'source' },
+    pushed: { scheme: 'pubsub-push', jwks_url: 'https://keys.example/certs', audience: 'https://privacy.shop.example/push', service_account: 'push@shop.example', verify: 'source' },
   },
+  destinations: { profiles: { token: '${env:PROFILES}', identifier: 'stripe_customer', systems: ['twilio', 'segment'], rate_limit_per_minute: 120 } },
 });
 
 const noKeys = async (): Promise<Response> => {
@@ -67,6 +78,8 @@ const noKeys = async (): Promise<Response> => {
 export interface WorldOptions {
   readonly smsCodesBy?: 'us' | 'service';
   readonly failedProofsPerHour?: number;
+  /** Where the keys of JWT sources come from. */
+  readonly fetchKeys?: () => Promise<Response>;
 }
 
 export async function openIntakeWorld(open: () => Promise<Database> = openEmbedded, options: WorldOptions = {}): Promise<IntakeWorld> {
@@ -143,19 +156,27 @@ export async function openIntakeWorld(open: () => Promise<Database> = openEmbedd
     isWaiting: async (id) => (await findRequest(database.read<RequestTables>(), id))?.status === 'verifying',
     subjectVerified: actions.subjectVerified,
   });
+  const acceptRequest = createAcceptRequest({ database, clock, systemKeys, vault, openRequest, giveAnotherProof: proofs.giveAnother, defaultCountry: 'US' });
+  const officerAlerts: string[] = [];
+  const refusals = createRefusals({ database, clock, log, alertOfficer: async (_tx, occasion) => void officerAlerts.push(occasion) });
   registerIntakeRoutes(app, {
     database,
     clock,
-    sources: createSources(config.sources, { environment: { SHOP: webhookSecret, CRM: 'a secret of the crm, long enough' }, readFile: () => '' }, noKeys),
+    sources: createSources(config.sources, { environment: { SHOP: webhookSecret, CRM: 'a secret of the crm, long enough', BUS: busToken }, readFile: () => '' }, options.fetchKeys ?? noKeys),
     authenticate: createAuthenticate([
       { name: 'desk', verify: 'source', key: new Secret(apiKey) },
       { name: 'web-form', verify: 'email_code', key: new Secret(unverifiedApiKey) },
     ]),
     pressure: createIntakePressure(),
-    acceptRequest: createAcceptRequest({ database, clock, systemKeys, vault, openRequest, giveAnotherProof: proofs.giveAnother, defaultCountry: 'US' }),
+    acceptRequest,
+    takePush: createTakePush({ acceptRequest, refusals }),
     verifyByOperator: actions.verifyByOperator,
     verifySubject: createVerifySubject({ database, verification, judgeCode: async (_id, code) => services.judgeCode(code), subjectVerified: actions.subjectVerified }),
   });
+  const profilesConfig = config.destinations.profiles;
+  if (profilesConfig === undefined) throw new Error('This world has a destination for profiles');
+  const profiles = createProfiles(profilesConfig, { database, clock, systemKeys, vault, openRequest, progressOf: async () => ({ steps: [], verdict: null }), defaultCountry: 'US' });
+  registerProfileRoutes(app, { database, profiles, token: new Secret(profilesToken), perMinute: profilesConfig.rate_limit_per_minute });
   await app.ready();
   const countRows = async (): Promise<Record<string, number>> => {
     const tables = ['privacy_request', 'request_key', 'subject_identity', 'verification', 'intake_replay', 'notification', 'audit_outbox'];
@@ -171,6 +192,10 @@ export async function openIntakeWorld(open: () => Promise<Database> = openEmbedd
     verification,
     systemKeys,
     askAboutProof,
+    acceptRequest,
+    refusals,
+    officerAlerts,
+    profiles,
     services,
     clock,
     entries,

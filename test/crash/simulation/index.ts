@@ -17,8 +17,8 @@ export interface SimulationResult {
   readonly lastedMs: number;
 }
 
-/** How many people ask in one round. */
-const peopleCount = 8;
+/** How many people ask in one round: enough that what a round takes before its first life is little of it. */
+const peopleCount = 24;
 /** After trouble ends everything must come to rest within this: longer than every window. */
 const restMs = 20 * 86_400_000;
 const minuteMs = 60_000;

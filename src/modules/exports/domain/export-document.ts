@@ -20,6 +20,8 @@ export interface PackageFacts {
   readonly automatedDecisions: string | undefined;
   readonly copiesBefore: number;
   readonly identifiers: readonly { readonly kind: IdentifierKind; readonly value: string; readonly foundBy: string; readonly confidence: number }[];
+  /** The reference of the erasure that had begun when this copy was asked for, and has erased something; undefined where there was none. */
+  readonly erasedUnder: string | undefined;
   /** Systems from which nothing could be had, and why, as codes. */
   readonly notSearched: readonly { readonly system: string; readonly reason: string }[];
 }
@@ -105,6 +107,7 @@ export function exportDocument(facts: PackageFacts, survey: Survey): ExportDocum
       copies_before: facts.copiesBefore,
       left_out: [...survey.leftOut.values()].map((left) => ({ ...left })),
       not_searched: facts.notSearched.map((each) => ({ ...each })),
+      ...(facts.erasedUnder === undefined ? {} : { erased_under: facts.erasedUnder }),
     },
     data_subject: { identifiers: facts.identifiers.map(({ kind, value, foundBy, confidence }) => ({ kind, value, found_by: foundBy, confidence })) },
     categories,

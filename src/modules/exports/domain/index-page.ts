@@ -66,8 +66,9 @@ export function* indexPage(document: ExportDocument): Generator<string> {
   if (document.categories.length === 0) yield '<p>Nothing was found.</p>\n';
   else yield `<nav aria-label="Categories"><ul>${document.categories.map(({ name, records }) => `<li><a href="#category-${escapeHtml(name)}">${escapeHtml(words(name))}</a>: ${records} records</li>`).join('')}</ul></nav>\n`;
   for (const category of document.categories) yield* categoryParts(category);
-  if (metadata.left_out.length + metadata.not_searched.length > 0) {
+  if (metadata.left_out.length + metadata.not_searched.length > 0 || metadata.erased_under !== undefined) {
     yield '<h2>What is not in here</h2>\n<ul>\n';
+    if (metadata.erased_under !== undefined) yield `<li>What was erased under your request ${text(metadata.erased_under)}, before this copy could be made.</li>\n`;
     for (const left of metadata.left_out) yield `<li>${escapeHtml(words(left.category))}: ${left.records} records of ${text(left.type)} from ${text(left.system)}. ${text(left.detail)}</li>\n`;
     for (const { system, reason } of metadata.not_searched) yield `<li>${text(system)} could not be asked (${text(reason)}).</li>\n`;
     yield '</ul>\n';

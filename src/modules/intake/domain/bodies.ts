@@ -110,7 +110,8 @@ interface GivenText {
   readonly field: string;
 }
 
-function validate<Schema extends z.ZodType>(schema: Schema, body: unknown): z.infer<Schema> {
+/** Checks a body by a schema. Fails with `VALIDATION_FAILED`, naming the field at fault and never its value, nor a name that the schema does not have. */
+export function validate<Schema extends z.ZodType>(schema: Schema, body: unknown): z.infer<Schema> {
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];

@@ -22,6 +22,8 @@ export const noticePlaceholders = {
   closed: { needed: ['reference', 'verdict', 'systems', 'proof'], more: ['controller', 'contact', 'right', 'closed'] },
   closed_sms: { needed: ['reference', 'verdict'], more: ['controller', 'contact', 'right'] },
   appeal_decided: { needed: ['reference', 'decision'], more: ['controller', 'contact', 'right', 'received', 'law'] },
+  recipient: { needed: ['reference', 'happened', 'person'], more: ['controller', 'contact', 'recipient', 'law', 'right', 'yours', 'corrections'] },
+  recipient_lifted: { needed: ['person'], more: ['controller', 'contact', 'recipient', 'lifted', 'yours'] },
   dpo_erasure: { needed: ['reference', 'request', 'verdict', 'systems'], more: ['controller', 'contact', 'closed'] },
 } as const satisfies Record<string, { readonly needed: readonly string[]; readonly more: readonly string[] }>;
 
@@ -29,7 +31,7 @@ export const noticePlaceholders = {
 export type NoticeName = keyof typeof noticePlaceholders;
 
 /** Placeholders that stand for more than words: each is a paragraph of its own. */
-export const blockPlaceholders: readonly string[] = ['systems', 'proof', 'disclosure', 'link'];
+export const blockPlaceholders: readonly string[] = ['systems', 'proof', 'disclosure', 'link', 'person', 'corrections', 'yours'];
 
 /** Why something stays, where the reason is known here; another is shown as its code. */
 type KnownWhy = 'legal_obligation' | 'vendor_retention' | 'not_deletable_by_api' | 'too_young_to_redact' | 'belongs_to_others' | 'unsupported';
@@ -38,6 +40,12 @@ type KnownWhy = 'legal_obligation' | 'vendor_retention' | 'not_deletable_by_api'
 export type WordName =
   | `verdict_${Verdict}`
   | 'verdict_erased'
+  | 'verdict_nothing_left'
+  | 'erased_before'
+  | `told_${'erasure' | 'rectification' | 'restriction'}`
+  | 'told_person'
+  | 'told_corrections'
+  | 'told_yours'
   | `outcome_${Outcome}`
   | `confirmation_${Confirmation}`
   | `right_${Right}`

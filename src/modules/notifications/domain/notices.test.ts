@@ -8,6 +8,8 @@ import { isMaskedAddress } from './masked-address.ts';
 import { createNoticeCatalogue, shippedTexts } from './notice-catalogue.ts';
 import { noticePlaceholders, type NoticeName } from './notice-texts.ts';
 import { closedMessage, closedText, codeMessage, codeText, erasureMessage, readyMessage, readyText, requestMessage, type RequestNotice, type Writing } from './person-notices.ts';
+import { recipientLiftedMessage, recipientMessage } from './recipient-notices.ts';
+import type { MailedRecipient } from './recipients.ts';
 
 const configOf = (notices: object = {}) => documentSchema.parse({ version: 1, controller: { name: 'Shop', contact: 'privacy@shop.example' }, notices }).notices;
 const sender = { name: 'Shop', contact: 'privacy@shop.example' };
@@ -34,13 +36,16 @@ const closure: ClosureFacts = {
     { system: 'shop-db', outcome: 'anonymised', confirmation: 'verified_absent', residue: [{ what: 'invoices', why: 'legal_obligation', count: 2, legal_basis: 'AO § 147', until: '2033-12-31T00:00:00Z' }] },
     { system: 'crm', outcome: 'erased', confirmation: 'attested_by_vendor', residue: [] },
   ],
+  erasedUnder: undefined,
   certificate: Buffer.from('{}'),
 };
 const disclosure = { nonce: Buffer.alloc(32, 7), email: 'ada@example.com' };
 const fetched = { url: 'https://privacy.shop.example/v1/exports/abc?x=1&y=2', expiresAt: '2026-12-21T10:00:00.000Z', reference: 'Q-7K3M-9D2F', right: 'access' } as const;
 const requestNotices: readonly RequestNotice[] = ['receipt', 'verified', 'extended', 'refused', 'appeal_decided'];
 
-/** Every notice that a person, or the officer of an erasure, can get. */
+const recipient: MailedRecipient = { code: 'parcel', name: 'Parcel Example', contact: 'privacy@parcel.example', identifiers: ['email'], corrections: ['email'], reference: 'Q-7K3M-9D2F', language: undefined };
+
+/** Every notice that a person, a recipient of the data, or the officer of an erasure, can get. */
 function everyMessage(writing: Writing): Record<string, MessageText> {
   const code = { reference: 'Q-7K3M-9D2F', right: 'erasure', code: '04711815', minutes: 30 } as const;
   return {
@@ -52,6 +57,8 @@ function everyMessage(writing: Writing): Record<string, MessageText> {
     ready_sms: { subject: 'sms', text: readyText(writing, fetched) },
     closed: closedMessage(writing, closure, disclosure),
     closed_sms: { subject: 'sms', text: closedText(writing, closure) },
+    recipient: recipientMessage(writing, recipient, { right: 'rectification', about: told, names: [{ kind: 'email', value: 'ada@example.com' }], corrections: [{ field: 'email', to: 'ada@example.org' }, { field: 'phone', to: '+12025550199' }] }),
+    recipient_lifted: recipientLiftedMessage(writing, recipient, { names: [{ kind: 'email', value: 'ada@example.com' }], liftedAt: '2026-11-21T10:00:00.000Z' }),
     dpo_erasure: erasureMessage(writing, closure, 'req_00000000000000000000000000'),
   };
 }
@@ -79,6 +86,28 @@ describe.each(Object.keys(shippedTexts))('the notices in %s', (language) => {
       expect(message.subject, name).not.toBe('');
       expect(message.text, name).toContain('Q-7K3M-9D2F');
     }
+  });
+
+  test('tell a recipient the corrections that its declaration names, and no other', () => {
+    const { text = '' } = messages['recipient'] ?? {};
+    expect(text).toContain('ada@example.org');
+    expect(text).not.toContain('+12025550199');
+    expect(text).toContain('Parcel Example');
+    expect(recipientLiftedMessage(writingIn(language), { ...recipient, reference: undefined }, { names: [], liftedAt: '2026-11-21T10:00:00.000Z' }).text).not.toMatch(/\{|undefined/u);
+  });
+
+  test('say of a copy that came too late for an erasure that data was erased, and never that nothing was there', () => {
+    const writing = writingIn(language);
+    const nothing = { ...closure, right: 'access', verdict: 'nothing_held', tasks: [] } as const;
+    const { words } = catalogue.textsFor(language);
+    expect(closedMessage(writing, nothing, disclosure).text).toContain(words.verdict_nothing_held);
+    for (const text of [closedMessage(writing, { ...nothing, erasedUnder: 'Q-2222-2222-2222' }, disclosure).text, closedText(writing, { ...nothing, erasedUnder: 'Q-2222-2222-2222' })]) {
+      expect(text).toContain('Q-2222-2222-2222');
+      expect(text).not.toContain(words.verdict_nothing_held);
+    }
+    const rest = closedMessage(writing, { ...nothing, verdict: 'fulfilled', erasedUnder: 'Q-2222-2222-2222' }, disclosure).text;
+    expect(rest).toContain(words.verdict_fulfilled);
+    expect(rest).toContain('Q-2222-2222-2222');
   });
 
   test('say in HTML what they say in text, in a document that fetches nothing and runs nothing', () => {

@@ -1,4 +1,4 @@
-import type { Confirmation, Outcome, Residue, Right, Verdict } from '../../../contract/outcomes.ts';
+import type { Confirmation, Outcome, Residue, Right } from '../../../contract/outcomes.ts';
 import type { ClosureFacts, ExportFacts, MessageText, RequestFacts } from '../notification.ts';
 import type { LanguageTexts } from './notice-catalogue.ts';
 import type { NoticeName, WordName } from './notice-texts.ts';
@@ -27,13 +27,15 @@ function wordFor({ texts }: Writing, prefix: 'why' | 'reason', code: string): st
 const rightWord = ({ texts }: Writing, right: Right): string => texts.words[`right_${right}`];
 const confirmationWord = ({ texts }: Writing, confirmation: Confirmation): string => texts.words[`confirmation_${confirmation}`];
 
-function verdictWord({ texts }: Writing, verdict: Verdict, right: Right): string {
+/** The verdict in words. Of a copy that came too late for what was erased under another request, this is said: never that there had been nothing. */
+function verdictWord({ texts }: Writing, { verdict, right, erasedUnder: other }: Pick<ClosureFacts, 'verdict' | 'right' | 'erasedUnder'>): string {
+  if (other !== undefined && verdict === 'nothing_held') return fill(texts.words.verdict_nothing_left, { other });
   const name: WordName = verdict === 'fulfilled' && right === 'erasure' ? 'verdict_erased' : `verdict_${verdict}`;
-  return texts.words[name];
+  return other === undefined ? texts.words[name] : `${texts.words[name]} ${fill(texts.words.erased_before, { other })}`;
 }
 
 /** The last day of a period, as people write it there, in the calendar of the law. */
-function dayWord({ texts }: Writing, iso: string, timeZone: string): string {
+export function dayWord({ texts }: Writing, iso: string, timeZone: string): string {
   return new Intl.DateTimeFormat(texts.language, { dateStyle: 'long', timeZone }).format(new Date(iso));
 }
 
@@ -88,7 +90,7 @@ export function readyText(writing: Writing, facts: ExportFacts & { readonly refe
 
 /** The text that a request is closed, for who has no proven e-mail address: that it is, and where to ask for the rest. */
 export function closedText(writing: Writing, facts: ClosureFacts): string {
-  const values = { ...common(writing), reference: facts.reference, verdict: verdictWord(writing, facts.verdict, facts.right), right: rightWord(writing, facts.right) };
+  const values = { ...common(writing), reference: facts.reference, verdict: verdictWord(writing, facts), right: rightWord(writing, facts.right) };
   return fill(writing.texts.templates.closed_sms.text, values);
 }
 
@@ -112,7 +114,7 @@ export function erasureMessage(writing: Writing, facts: ClosureFacts, request: s
 
 const closureValues = (writing: Writing, facts: ClosureFacts): Record<string, string> => ({
   reference: facts.reference,
-  verdict: verdictWord(writing, facts.verdict, facts.right),
+  verdict: verdictWord(writing, facts),
   right: rightWord(writing, facts.right),
   closed: facts.closedAt,
 });

@@ -10,7 +10,7 @@ import type { Confirmation, Outcome } from '../../../contract/outcomes.ts';
  * and a read-back then saw nothing (`verified_absent`), or the system cannot be read back (`attested_by_vendor`). Any other outcome claims no erasure.
  *
  * Settled elsewhere, and never as done: what cannot be asked (`plan-request.ts`), what is left out (`close-request.ts`), and what a person decides
- * (`manual-tasks.ts`; what was done by hand stays `unconfirmed`). Callers may be stricter, and hand to a person what has no time left; never kinder.
+ * (`settle-manual-task.ts`; what was done by hand stays `unconfirmed`). Callers may be stricter, and hand to a person what has no time left; never kinder.
  *
  * `running` and `confirming`: that step again, or next, after `wakeInMs`. `countsConfirm`: a read-back found the person, which is counted.
  * `settled`: over. `revisitAt`: what stayed can be erased then. `manual`: a person decides, by the code; the caller takes back the outcome.

@@ -96,3 +96,16 @@ test('nothing is erased for a right that is not erasure, and nothing is called f
   for (const right of ['restriction', 'objection', 'opt_out_sale', 'limit_sensitive', 'automated_decision'] as const) expect(planTasks(right, all, known, 100_000)).toEqual([]);
   expect(planTasks('erasure', all, known, 100_000).map((task) => task.action)).toContain('erase');
 });
+
+test('a request that is limited to some systems anonymises there where it can, and says of each other one that it is not asked', () => {
+  const twilio = connection('twilio', { erases: ['phone'], actions: ['erase', 'anonymise'] }, ['stripe']);
+  const known = [identifier('u', 'user_id'), identifier('p', 'phone'), identifier('a', 'stripe_customer')];
+  const tasks = planTasks('erasure', [stripe, twilio, map], known, 100_000, [{ connection: 'stripe' }], ['twilio', 'segment']);
+  expect(tasks.map((task) => [task.connection, task.action, task.decision, task.isOutside ?? false])).toEqual([
+    ['stripe', 'erase', 'not_applicable', true],
+    ['twilio', 'anonymise', 'anonymise', false],
+    ['segment', 'erase', 'erase', false],
+  ]);
+  expect(tasks.find((task) => task.connection === 'segment')?.afterConnections).toEqual(['twilio']);
+  expect(planTasks('erasure', [stripe, twilio, map], known, 100_000, [], null).some((task) => task.isOutside === true)).toBe(false);
+});

@@ -42,6 +42,8 @@ export interface PlannedTask {
   /** True when resolution saw the identifier in this very system; then finding nothing there is not success. */
   readonly seenHere: boolean;
   readonly isDoubtful: boolean;
+  /** Set where the request is limited to other systems: then this one is not asked. */
+  readonly isOutside?: true;
   /** Connections whose tasks come first. */
   readonly afterConnections: readonly string[];
   /** Which tasks of its own connection come first, besides its look-ups: the erasures planned before it, or every erasure there. */
@@ -52,12 +54,25 @@ export interface PlannedTask {
 
 /**
  * Turns the right, the identifiers of a person and the configured connections into tasks, in the order of the connections. Pure. Rights that only
- * restrict processing have no tasks.
+ * restrict processing have no tasks. A request that is limited to some systems has them anonymise where they can, and of each other one a task says that it is not asked.
  */
-export function planTasks(right: Right, connections: readonly PlannedConnection[], identifiers: readonly PlannedIdentifier[], dueAt: number, searches: readonly Search[] = []): readonly PlannedTask[] {
+export function planTasks(right: Right, connections: readonly PlannedConnection[], identifiers: readonly PlannedIdentifier[], dueAt: number, searches: readonly Search[] = [], systems: readonly string[] | null = null): readonly PlannedTask[] {
+  if (systems !== null) return planWithin(systems, right, connections, identifiers, dueAt, searches);
   if (restrictingRights.includes(right)) return connections.flatMap((connection) => searchOf(connection, identifiers, dueAt, searches));
   if (right === 'erasure') return planErasure(connections, identifiers, dueAt, searches);
   return connections.flatMap((connection) => planOther(copyRights.includes(right) ? 'export' : 'rectify', connection, identifiers, dueAt, searches));
+}
+
+function planWithin(systems: readonly string[], right: Right, connections: readonly PlannedConnection[], identifiers: readonly PlannedIdentifier[], dueAt: number, searches: readonly Search[]): readonly PlannedTask[] {
+  const isNamed = ({ name }: PlannedConnection): boolean => systems.includes(name);
+  const named = connections.filter(isNamed).map((each) => (each.capabilities.actions.includes('anonymise') ? { ...each, action: 'anonymise' as const } : each));
+  const planned = planTasks(right, named, identifiers, dueAt, searches);
+  const [first] = identifiers;
+  return connections.flatMap((connection): readonly PlannedTask[] => {
+    if (isNamed(connection)) return planned.filter((task) => task.connection === connection.name);
+    if (first === undefined) return [];
+    return [{ ...taskOf(connection, first, dueAt), decision: 'not_applicable', isOutside: true, seenHere: false, isDoubtful: false, afterConnections: [], afterOwn: 'none' }];
+  });
 }
 
 /** The systems that are read, or corrected: nothing is ever erased for a right that is not erasure. A system that cannot do it is given to a person. */

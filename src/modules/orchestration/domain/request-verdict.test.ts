@@ -14,7 +14,7 @@ describe('the verdict of a request', () => {
   test('says so when something stays', () => {
     expect(requestVerdict([task('erased', { residue: [kept] })])).toBe('fulfilled_with_retention');
   });
-  test.each(['failed', 'unsupported', 'skipped_by_operator'] as const)('is partial when one task is %s, however well the others went', (outcome) => {
+  test.each(['failed', 'unsupported', 'not_asked', 'skipped_by_operator'] as const)('is partial when one task is %s, however well the others went', (outcome) => {
     expect(requestVerdict([task('erased'), task(outcome)])).toBe('partially_fulfilled');
   });
   test('is partial when something is kept and nothing says why and until when', () => {

@@ -8,7 +8,7 @@ export interface SettledTask {
 }
 
 /** Outcomes that leave the person's wish undone in that system. */
-const undone: readonly Outcome[] = ['failed', 'unsupported', 'skipped_by_operator'];
+const undone: readonly Outcome[] = ['failed', 'unsupported', 'not_asked', 'skipped_by_operator'];
 /** Reasons for residue that leave the person's wish undone, or leave open whether it is: no law and no mere delay keeps this data. */
 const undoneResidue: readonly string[] = ['unsupported', 'destination_state_unknown', 'not_requested'];
 /** Outcomes that found nothing to do. */

@@ -12,9 +12,9 @@ export interface SignedMessage {
 
 /** What a good signature vouches for. */
 export interface Vouched {
-  /** The sender's own id of the message. */
-  readonly id: string;
-  /** When it was signed, in seconds since the epoch. */
+  /** The sender's own id of the message; absent where nothing but who sends is vouched for. */
+  readonly id?: string;
+  /** When it was signed, in seconds since the epoch; now, where that is not vouched for either. */
   readonly signedAt: number;
 }
 
