@@ -74,18 +74,17 @@ async function sleepUnlessAborted(ms: number, signal: AbortSignal): Promise<void
   }
 }
 
-/**
- * Reads a bus until it is stopped: each message is accepted in one transaction, and only then settled at the bus. Who dies in between reads it again, and it is known by its event's id: so it opens one
- * request, however often it comes. What can never be accepted is noted by its place and a code, and settled, so that nothing waits behind it. Everything else stays where it is and is
- * tried again, later and later.
- */
-export function startConsuming(deps: ConsumeDeps): Consuming {
-  const { source, reader, refusals } = deps;
-  const stopping = new AbortController();
-  const { signal } = stopping;
-  const pause = deps.pause ?? sleepUnlessAborted;
-  const bugs = new Map<string, number>();
+/** Takes what was read. */
+interface Taker {
+  /** Takes each lane up to the first message that has to wait; answers whether there was none. */
+  readonly takeAll: (records: readonly BusRecord[]) => Promise<boolean>;
   /** What the last message that has to wait was held up by. */
+  readonly heldUpBy: () => ErrorCode;
+}
+
+function createTaker(deps: ConsumeDeps, signal: AbortSignal): Taker {
+  const { source, reader, refusals } = deps;
+  const bugs = new Map<string, number>();
   let heldUpBy: ErrorCode = 'INTERNAL';
 
   const refuse = async (record: BusRecord, code: ErrorCode): Promise<Taken> => {
@@ -112,7 +111,6 @@ export function startConsuming(deps: ConsumeDeps): Consuming {
     }
   };
 
-  /** Takes a lane up to the first message that has to wait; answers whether there was none. */
   const takeLane = async (lane: readonly BusRecord[]): Promise<boolean> => {
     const done: BusRecord[] = [];
     let isWhole = true;
@@ -141,6 +139,21 @@ export function startConsuming(deps: ConsumeDeps): Consuming {
     return isWhole;
   };
 
+  return { takeAll, heldUpBy: () => heldUpBy };
+}
+
+/**
+ * Reads a bus until it is stopped: each message is accepted in one transaction, and only then settled at the bus. Who dies in between reads it again, and it is known by its event's id: so it opens one
+ * request, however often it comes. What can never be accepted is noted by its place and a code, and settled, so that nothing waits behind it. Everything else stays where it is and is
+ * tried again, later and later.
+ */
+export function startConsuming(deps: ConsumeDeps): Consuming {
+  const { source, reader, refusals } = deps;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const pause = deps.pause ?? sleepUnlessAborted;
+  const taker = createTaker(deps, signal);
+
   const loop = async (): Promise<void> => {
     let failures = 0;
     let failingSince: number | undefined;
@@ -155,11 +168,11 @@ export function startConsuming(deps: ConsumeDeps): Consuming {
       let waitMs = 0;
       try {
         const records = await reader.read(signal);
-        if (await takeAll(records)) {
+        if (await taker.takeAll(records)) {
           failures = 0;
           failingSince = undefined;
         } else {
-          await failed(heldUpBy);
+          await failed(taker.heldUpBy());
         }
         if (records.length === 0) waitMs = idleMs;
       } catch (error) {

@@ -8,7 +8,7 @@ import { tablesOf, type Database, type Tx } from '../../platform/db/database.ts'
 import { oneAtATime } from '../../platform/db/one-at-a-time.ts';
 import { Failure } from '../../platform/failure.ts';
 import { newId } from '../../platform/ids.ts';
-import { normalise, type PreparedVault, type Vault } from '../identity/index.ts';
+import { normalise, type NormalForm, type PreparedVault, type Vault } from '../identity/index.ts';
 import { endedStatuses, findRequest, type OpenRequest, type RequestCore, type RequestTables } from '../requests/index.ts';
 import type { ProfileOrder } from './domain/profile-order.ts';
 import { findProfileJob, forgetProfileJobs, keepProfileJob, profileJobsAfter } from './profiles-store.ts';
@@ -150,32 +150,32 @@ export function createProfiles(config: ProfilesConfig, deps: ProfilesDeps): Prof
     return (await deps.openRequest(tx, incoming, prepared)).request.id;
   };
 
+  const takeNew = async ({ subject, event, payloadHash }: Keys, form: NormalForm): Promise<Taken> => {
+    const prepared = await deps.vault.prepare(newId('request'));
+    return deps.database.transaction(async (tx) => {
+      const trx = tablesOf<IntakeTables>(tx);
+      // Two orders about one profile come one after the other; two of one event wait for each other at its row.
+      await oneAtATime(trx, `profile:${subject.toString('hex')}`);
+      if (event !== undefined && !(await takeMessage(trx, event, payloadHash, new Date(deps.clock.now())))) {
+        const before = await seenBefore(trx, { subject, event, payloadHash });
+        if (before === undefined) throw new Error('An event conflicted with one that cannot be read');
+        return before;
+      }
+      const before = await held(tx, subject);
+      const requestId = before ?? (await open(tx, [{ kind: config.identifier, ...form, foundBy: 'given', confidence: 1 }], prepared));
+      if (before === undefined) await keepProfileJob(trx, subject, requestId);
+      if (event !== undefined) await keepAnswer(trx, [event], { job_id: formatId('request', requestId) });
+      return { requestId, isNew: before === undefined };
+    });
+  };
+
   return {
     take: async (order) => {
       const form = normalise(config.identifier, order.profileId, { defaultCountry: deps.defaultCountry, field: '/profile_id' });
       const about = `${order.action}:${config.identifier}:${form.value}`;
       const event = order.eventId === undefined ? undefined : { source, messageId: mac(`message:${source}:${order.eventId}`) };
       const keys: Keys = { subject: mac(`profile:${about}`), event, payloadHash: mac(`payload:${about}`) };
-      const taken =
-        (await seenBefore(deps.database.read<IntakeTables>(), keys)) ??
-        (await (async (): Promise<Taken> => {
-          const prepared = await deps.vault.prepare(newId('request'));
-          return deps.database.transaction(async (tx) => {
-            const trx = tablesOf<IntakeTables>(tx);
-            // Two orders about one profile come one after the other; two of one event wait for each other at its row.
-            await oneAtATime(trx, `profile:${keys.subject.toString('hex')}`);
-            if (event !== undefined && !(await takeMessage(trx, event, keys.payloadHash, new Date(deps.clock.now())))) {
-              const before = await seenBefore(trx, keys);
-              if (before === undefined) throw new Error('An event conflicted with one that cannot be read');
-              return before;
-            }
-            const before = await held(tx, keys.subject);
-            const requestId = before ?? (await open(tx, [{ kind: config.identifier, ...form, foundBy: 'given', confidence: 1 }], prepared));
-            if (before === undefined) await keepProfileJob(trx, keys.subject, requestId);
-            if (event !== undefined) await keepAnswer(trx, [event], { job_id: formatId('request', requestId) });
-            return { requestId, isNew: before === undefined };
-          });
-        })());
+      const taken = (await seenBefore(deps.database.read<IntakeTables>(), keys)) ?? (await takeNew(keys, form));
       const { id, status } = await jobOf(taken.requestId);
       return { id, status, isNew: taken.isNew };
     },

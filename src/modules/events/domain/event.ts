@@ -74,3 +74,9 @@ export function toCloudEvent(event: PrivacyEvent): CloudEvent {
     data: event.detail,
   };
 }
+
+/** The partition of AWS that a region belongs to. */
+export function partitionOf(region: string): string {
+  if (region.startsWith('cn-')) return 'aws-cn';
+  return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';
+}

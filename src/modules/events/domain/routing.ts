@@ -1,7 +1,7 @@
 import type { IdentifierKind } from '../../../contract/identifiers.ts';
 import type { EventsConfig, RuleConfig, TargetConfig } from '../../../platform/config/events.ts';
 import { Failure, isFailure } from '../../../platform/failure.ts';
-import { toBusEvent, type BusEvent, type BusPlace, type PrivacyEvent } from './event.ts';
+import { partitionOf, toBusEvent, type BusEvent, type BusPlace, type PrivacyEvent } from './event.ts';
 import { parsePath } from './json-path.ts';
 import { parsePattern } from './pattern.ts';
 import { compileRules } from './rule-set.ts';
@@ -140,7 +140,11 @@ export function createRouting(config: EventsConfig): Routing {
     hasRule: (rule) => routes.has(rule) || (rule === busDestination && throughBus !== undefined),
     isEmpty: compiled.length === 0,
     toBus,
-    contextOf: (rule) => ({ ruleName: rule, ruleArn: `arn:aws:events:${place.region}:${place.account}:rule/${busName === 'default' ? '' : `${busName}/`}${rule}` }),
+    contextOf: (rule) => {
+      // As the rule is called at EventBridge, so that a template says the same wherever it runs.
+      const ruleName = bus === undefined ? rule : `${bus.prefix}-${rule}`;
+      return { ruleName, ruleArn: `arn:${partitionOf(place.region)}:events:${place.region}:${place.account}:rule/${busName === 'default' ? '' : `${busName}/`}${ruleName}` };
+    },
     nameOf: (type) => config.names[type] ?? type,
   };
 }

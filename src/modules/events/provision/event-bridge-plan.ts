@@ -1,4 +1,5 @@
 import type { DestinationConfig, EventsConfig, RuleConfig, TargetConfig } from '../../../platform/config/events.ts';
+import { partitionOf } from '../domain/event.ts';
 import { Failure } from '../../../platform/failure.ts';
 import { createRouting } from '../domain/routing.ts';
 import { parseTransform, unsafeVariables } from '../domain/transform.ts';
@@ -160,12 +161,6 @@ function roleOf(place: EventBridgePlace, destinations: readonly ApiDestinationRe
     // The last part of the ARN is given by EventBridge; the name before it is one's own.
     policy: allow({ Action: 'events:InvokeApiDestination', Resource: destinations.map((each) => `arn:${partition}:events:${region}:${account}:api-destination/${each.name}/*`) }),
   };
-}
-
-/** The partition of AWS that a region belongs to. */
-export function partitionOf(region: string): string {
-  if (region.startsWith('cn-')) return 'aws-cn';
-  return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';
 }
 
 /** Where the configuration puts the resources. Fails with `CONFIG_INVALID` where it has no `events.eventbridge`. */
