@@ -146,7 +146,7 @@ export function checkConfig(config: ConfigDocument, settings: Settings, secrets:
   checkEvents(config.events, secrets, destinationDefaults(settings));
   createLawClocks(config.clocks, config.requests.default_law);
   createNoticeCatalogue(config.notices);
-  const findings = [...checkConnections({ connectors, secrets }, config.connections), ...createRecipients(config).findings];
+  const findings = [...checkConnections({ connectors: { ...connectors, subscribers: subscribersToCheck }, secrets }, config.connections), ...createRecipients(config).findings];
   if (config.gdpr_request !== undefined) {
     gdprKeys(config.gdpr_request, secrets, globalThis.fetch);
     if (config.connections[config.gdpr_request.users] === undefined) throw new Failure('CONFIG_INVALID', '/gdpr_request/users is not the name of a connection');
@@ -285,7 +285,7 @@ export async function compose(options: CompositionOptions): Promise<Quittance> {
       connections,
       record,
       notify,
-      noticesWait: async (id) => (await sender.subjectWaits(id)) || appealWaits(database, id),
+      noticesWait: async (id) => (await sender.subjectWaits(id)) || (await events.needsVault(id)) || appealWaits(database, id),
       lookupMapping: mapping.lookup,
       addSuppressions: suppression.add,
       exports,

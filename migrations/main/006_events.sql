@@ -39,6 +39,7 @@ CREATE TABLE event_delivery (
 CREATE INDEX event_delivery_next ON event_delivery (destination, next_at) WHERE status = 'waiting';
 CREATE INDEX event_delivery_order ON event_delivery (destination, seq, id) WHERE status = 'waiting';
 CREATE INDEX event_delivery_lane ON event_delivery (destination, lane, seq) WHERE status = 'waiting';
+CREATE INDEX event_delivery_request ON event_delivery (lane) WHERE status = 'waiting';
 CREATE INDEX event_delivery_dead ON event_delivery (destination, seq) WHERE status = 'dead';
 
 -- Who sends to a destination: one process at a time, for as long as its lease holds. `epoch` fences out one that was overtaken.

@@ -42,6 +42,7 @@ export interface ConfigChanges {
   readonly sources?: Record<string, unknown>;
   readonly connections?: Record<string, Record<string, unknown>>;
   readonly destinations?: Record<string, unknown>;
+  readonly events?: Record<string, unknown>;
 }
 
 /** The configuration of tests: the three vendors at their simulators, quick clocks, one verified source and one that is not. */
@@ -78,6 +79,7 @@ export function testConfigText(sandbox: Sandbox, changes: ConfigChanges = {}): s
       },
     },
     destinations: changes.destinations ?? {},
+    events: changes.events ?? {},
     audit: { origin: 'example.com/quittance-test', checkpoint_seconds: 0.2 },
   });
 }

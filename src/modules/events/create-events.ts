@@ -1,4 +1,5 @@
 import type { Connector } from '../../connector-kit/index.ts';
+import type { RequestId } from '../../contract/ids.ts';
 import { createAuthenticate, type Authenticate } from '../access/index.ts';
 import type { Vault } from '../identity/index.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -19,7 +20,7 @@ import { eventsDispatch, eventsReplay } from './jobs.ts';
 import { createPublish, type Publish } from './publish.ts';
 import { createReplays } from './replay.ts';
 import { registerEventRoutes } from './routes.ts';
-import { buryDeliveries, dueDestinations, freeDestinations, insertDestinations, openReplays, pruneEvents } from './store.ts';
+import { buryDeliveries, dueDestinations, freeDestinations, insertDestinations, isOnItsWay, openReplays, pruneEvents } from './store.ts';
 import { createSubscribersConnector } from './subscribers-connector.ts';
 import type { EventTables } from './tables.ts';
 
@@ -44,6 +45,8 @@ export interface Events {
   readonly connector: Connector;
   readonly dispatch: (destination: string, signal: AbortSignal) => Promise<void>;
   readonly runReplay: (id: string, signal: AbortSignal) => Promise<void>;
+  /** Whether something of a person is still on its way by an event of this request: until then the vault is needed. Ends with the delivery's time at the latest. */
+  readonly needsVault: (requestId: RequestId) => Promise<boolean>;
   /** Has everything sent that is due and nobody looks at. */
   readonly sweep: () => Promise<number>;
   /** Deletes what is older than it is kept. */
@@ -84,6 +87,7 @@ export async function createEvents(config: EventsConfig, deps: EventsDeps): Prom
     connector: createSubscribersConnector(createAskSubscribers({ ...publishing, database, vault: deps.vault, systemOf: deps.systemOf })) as Connector,
     dispatch,
     runReplay: replays.run,
+    needsVault: (requestId) => isOnItsWay(db, requestId, routing.rulesWithIdentifiers),
     sweep: async () => {
       const now = new Date(clock.now());
       // Not at once: while a new version is rolled out, another process may know a place that this one does not.

@@ -54,7 +54,7 @@ export function destinationsOf(config: EventsConfig): ReadonlyMap<string, Destin
  */
 export function settingsOf(name: string, config: DestinationConfig, sources: SecretSources, defaults: DestinationDefaults): TargetSettings {
   const at = placeOf(name);
-  const resolved = resolveSecrets(config as unknown as Readonly<Record<string, unknown>>, at, sources) as unknown as DestinationConfig;
+  const resolved = resolveSecrets(config, at, sources) as DestinationConfig;
   if (resolved.kind === 'kafka') {
     const brokers = resolved.brokers ?? defaults.kafkaBrokers;
     if (brokers === undefined) throw new Failure('CONFIG_INVALID', `${at}/brokers: say where the brokers are, here or in QUITTANCE_KAFKA_BROKERS`, { field: `${at}/brokers` });

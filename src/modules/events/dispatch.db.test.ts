@@ -209,7 +209,7 @@ describe.each(databaseKinds)('the delivery of events on the database of kind $ki
     await record({ type: 'task.started', attempt: 2 }, other);
     targets.search.answer = ({ event }) => (event.id === bad ? { kind: 'refused', code: 'HTTP_400' } : { kind: 'delivered' });
     await dispatchTo('search');
-    expect(targets.search.taken.map(({ event }) => event.detail['attempt']).toSorted()).toEqual([1, 2]);
+    expect(targets.search.taken.map(({ event }) => event.detail['attempt']).toSorted((left, right) => Number(left) - Number(right))).toEqual([1, 2]);
     expect(dead).toEqual(['search:HTTP_400']);
     expect(await states('search')).toMatchObject({ dead: 1, waiting: 0 });
   });

@@ -132,6 +132,13 @@ export async function dueDestinations(db: Db, names: readonly string[], now: Dat
   return rows.map(({ name }) => name);
 }
 
+/** Whether a request has deliveries on their way by any of these rules. */
+export async function isOnItsWay(db: Db, requestId: RequestId, rules: readonly string[]): Promise<boolean> {
+  if (rules.length === 0) return false;
+  const row = await db.selectFrom('event_delivery').select('id').where('lane', '=', requestId).where('status', '=', 'waiting').where('rule', 'in', [...rules]).limit(1).executeTakeFirst();
+  return row !== undefined;
+}
+
 /** Writes what became of a try. */
 export async function markDelivery(trx: Trx, id: string, change: Partial<Pick<DeliveryRow, 'status' | 'attempts' | 'next_at' | 'ended_at' | 'code' | 'reference'>>): Promise<void> {
   await trx.updateTable('event_delivery').set(change).where('id', '=', id).where('status', '=', 'waiting').execute();

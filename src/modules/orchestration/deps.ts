@@ -58,7 +58,7 @@ export interface OrchestrationDeps {
   readonly notify: (tx: Tx, notice: Notice) => Promise<void>;
   /** Has said once more what could not be said of a request. */
   readonly sayAgain: SayAgain;
-  /** Whether anything is still to be said to the person of a request, or to recipients of their data; at most for a week. */
+  /** Whether anything is still to be said to the person of a request, to recipients of their data, or by an event that carries something of them; at most for a week. */
   readonly noticesWait: (requestId: RequestId) => Promise<boolean>;
   /** Identifiers that the imported mapping table ties to these. */
   readonly lookupMapping: Mapping['lookup'];

@@ -28,6 +28,8 @@ export interface Routing {
   /** The way that a delivery was made for, as it is configured now; undefined where it is no more. */
   readonly route: (rule: string, target: string) => Route | undefined;
   readonly hasRule: (rule: string) => boolean;
+  /** The rules, as deliveries are noted under them, by which something of a person leaves. */
+  readonly rulesWithIdentifiers: readonly string[];
   readonly isEmpty: boolean;
   /** An event in the envelope in which rules see it. */
   readonly toBus: (event: PrivacyEvent) => BusEvent;
@@ -138,6 +140,7 @@ export function createRouting(config: EventsConfig): Routing {
     routesByRule: (event, rule) => (rule === busDestination ? routesOf(event).filter((route) => route === throughBus) : matching(event).includes(rule) ? (routes.get(rule) ?? []) : []),
     route: (rule, target) => (rule === busDestination ? throughBus : routes.get(rule)?.find((route) => route.target === target)),
     hasRule: (rule) => routes.has(rule) || (rule === busDestination && throughBus !== undefined),
+    rulesWithIdentifiers: [...Object.entries(config.rules).flatMap(([name, rule]) => (rule.identifiers.length === 0 ? [] : [name])), ...(throughBus === undefined || throughBus.identifiers.length === 0 ? [] : [busDestination])],
     isEmpty: compiled.length === 0,
     toBus,
     contextOf: (rule) => {
