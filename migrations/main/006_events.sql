@@ -1,6 +1,7 @@
 -- Privacy events on their way to whom they are meant for. Not partitioned: what is older than it is kept for is deleted in small batches, a day's worth each day.
 
--- What happened, in codes, ids and counts. The order of one request's events is that of their transactions, since each of these locks its request.
+-- What happened, in codes, ids and counts. Moves of one request are in the order of their transactions, since each of these locks it; what two of its tasks
+-- do at the same moment may stand in either order.
 CREATE TABLE event (
   id uuid PRIMARY KEY,
   seq bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
@@ -11,6 +12,7 @@ CREATE TABLE event (
 );
 CREATE INDEX event_at ON event (at, seq);
 CREATE INDEX event_request ON event (request_id, seq);
+CREATE INDEX event_type ON event (type, seq);
 
 -- One event for one target of one rule. `lane` is what keeps its order: the request, or the event itself where it is about none.
 CREATE TABLE event_delivery (
@@ -41,6 +43,8 @@ CREATE INDEX event_delivery_order ON event_delivery (destination, seq, id) WHERE
 CREATE INDEX event_delivery_lane ON event_delivery (destination, lane, seq) WHERE status = 'waiting';
 CREATE INDEX event_delivery_request ON event_delivery (lane) WHERE status = 'waiting';
 CREATE INDEX event_delivery_dead ON event_delivery (destination, seq) WHERE status = 'dead';
+
+CREATE INDEX event_delivery_unacknowledged ON event_delivery (id) WHERE needs_acknowledgement AND acknowledged_at IS NULL;
 
 -- Who sends to a destination: one process at a time, for as long as its lease holds. `epoch` fences out one that was overtaken.
 CREATE TABLE event_destination (

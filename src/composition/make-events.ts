@@ -41,6 +41,12 @@ export async function makeEvents(parts: EventParts): Promise<Events> {
     ...parts,
     defaults: destinationDefaults(settings),
     onDead: (tx, { destination, code }) => notify(tx, { requestId: null, template: 'dpo_event_alert', recipient: 'dpo', occasion: `${destination}:${code}:${isoTime(clock.now()).slice(0, 10)}` }),
+    isStillAsked: async (taskId) => {
+      const id = parseId('task', taskId);
+      if (id === undefined) return false;
+      const row = await database.read<OrchestrationTables>().selectFrom('task').select('status').where('id', '=', id).executeTakeFirst();
+      return row?.status === 'running';
+    },
     systemOf: async (taskId) => {
       const id = parseId('task', taskId);
       if (id === undefined) throw new Error('A task has an id that is none');

@@ -72,7 +72,7 @@ async function start(runsHere: boolean): Promise<{ readonly quittance: Quittance
     },
     audit: { origin: 'example.com/quittance-test', checkpoint_seconds: 0.2 },
   });
-  const environment = { API_KEY: apiKey, TOKEN: 'Bearer receiver-token', WEBHOOK: `whsec_${Buffer.from('a-secret-of-at-least-24-bytes!!').toString('base64')}`, ACK: 'ack-erasing', AWS_ID: eventBridgeCredentials.id, AWS_SECRET: eventBridgeCredentials.secret };
+  const environment = { API_KEY: apiKey, TOKEN: 'Bearer receiver-token', WEBHOOK: `whsec_${Buffer.from('a-secret-of-at-least-24-bytes!!').toString('base64')}`, ACK: 'ack-token-of-erasing', AWS_ID: eventBridgeCredentials.id, AWS_SECRET: eventBridgeCredentials.secret };
   const secrets = { environment, readFile: () => '' };
   const quittance = await compose({ settings: readSettings({ QUITTANCE_DATA_DIR: folder.path, QUITTANCE_PORT: '0' }), config: parseConfig(text, 'test configuration'), services: serviceNames, log: createLog('silent'), secrets });
   closing.push(() => quittance.stop());
@@ -109,7 +109,7 @@ test('the same rule file gives the same deliveries, byte for byte, whether it ru
     }
     const { id } = (await call(url, '/v1/privacy-requests', { method: 'POST', body: JSON.stringify({ right: 'erasure', subject: { identifiers: [{ kind: 'user_id', value: 'u-"4711"\\ü' }] } }) })).body as unknown as { id: string };
     const event = await eventually('The question', async () => asked[0]);
-    expect((await fetch(`${url}/v1/events/${event}/acknowledgements`, { method: 'POST', headers: { authorization: 'Bearer ack-erasing', 'content-type': 'application/json' }, body: '{"outcome":"erased"}' })).status).toBe(200);
+    expect((await fetch(`${url}/v1/events/${event}/acknowledgements`, { method: 'POST', headers: { authorization: 'Bearer ack-token-of-erasing', 'content-type': 'application/json' }, body: '{"outcome":"erased"}' })).status).toBe(200);
     await untilStatus(url, id, ['closed']);
     await eventually('The deliveries', async () => {
       await bus.settled();

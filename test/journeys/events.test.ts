@@ -102,7 +102,7 @@ function configText(): string {
   });
 }
 
-const environment = (): Record<string, string> => ({ API_KEY: apiKey, SMTP_URL: mail.smtpUrl, RECEIVER_TOKEN: 'receiver-token', ACK_PROFILES: 'ack-profiles', ACK_SEARCH: 'ack-search', ACK_BILLING: 'ack-billing' });
+const environment = (): Record<string, string> => ({ API_KEY: apiKey, SMTP_URL: mail.smtpUrl, RECEIVER_TOKEN: 'receiver-token', ACK_PROFILES: 'ack-token-of-profiles', ACK_SEARCH: 'ack-token-of-search', ACK_BILLING: 'ack-token-of-billing' });
 
 async function start(): Promise<void> {
   running = await compose({
@@ -133,7 +133,7 @@ const erase = async (user: string): Promise<string> => {
   expect(answer.status).toBe(202);
   return (answer.body as unknown as { id: string }).id;
 };
-const acknowledge = async (event: string, name: 'search' | 'billing' | 'profiles', outcome: string, token = `ack-${name}`): Promise<number> =>
+const acknowledge = async (event: string, name: 'search' | 'billing' | 'profiles', outcome: string, token = `ack-token-of-${name}`): Promise<number> =>
   (await fetch(`${url}/v1/events/${event}/acknowledgements`, { method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, body: JSON.stringify({ outcome }) })).status;
 const askedOf = (name: 'search' | 'billing'): Promise<{ erase: unknown; event: string }> => eventually(`The event at ${name}`, async () => (receivers[name].received[0] === undefined ? undefined : (JSON.parse(receivers[name].received[0].body) as { erase: unknown; event: string })));
 

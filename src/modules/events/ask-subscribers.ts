@@ -2,7 +2,7 @@ import type { Identifier } from '../../contract/identifiers.ts';
 import { formatId, parseId } from '../../contract/ids.ts';
 import { tablesOf, type Database } from '../../platform/db/database.ts';
 import type { Vault } from '../identity/index.ts';
-import { storeEvent, type PublishDeps } from './publish.ts';
+import { eventOf, storeEvent, type PublishDeps } from './publish.ts';
 import { deliveriesOf, findEvent } from './store.ts';
 import type { EventTables } from './tables.ts';
 
@@ -49,10 +49,15 @@ export function createAskSubscribers(deps: AskDeps): AskSubscribers {
       if ((await findEvent(deps.database.read<EventTables>(), eventId)) === undefined) {
         const system = await deps.systemOf(taskId);
         // The event names the identifier by its id in the vault, and by its kind: what leaves is looked up as it leaves.
-        const detail = { request_id: requestId, task_id: taskId, system, right: 'erasure', action: 'erase', identifier_id: formatId('identifier', known.id), identifier_kind: known.kind };
+        const content = { type: 'erasure.requested', detail: { request_id: requestId, task_id: taskId, system, right: 'erasure', action: 'erase', identifier_id: formatId('identifier', known.id), identifier_kind: known.kind } };
+        const at = new Date(deps.clock.now());
+        const routes = deps.routing.routesOf(eventOf({ id: eventId, seq: 0, type: content.type, request_id: id, at, detail: content.detail }, { source: deps.source, nameOf: deps.routing.nameOf }));
+        const asked = routes.filter((each) => each.needsAcknowledgement);
+        // One who is asked without being told whom would answer that all is done.
+        if (asked.length === 0 || asked.some((each) => !each.identifiers.includes(known.kind))) return [];
         await deps.database.transaction(async (tx) => {
           if ((await findEvent(tablesOf<EventTables>(tx), eventId)) !== undefined) return;
-          await storeEvent(deps, tx, { type: 'erasure.requested', detail }, { id: eventId, requestId: id, at: new Date(deps.clock.now()) });
+          await storeEvent(deps, tx, content, { id: eventId, requestId: id, at });
         });
       }
       return answers(eventId);

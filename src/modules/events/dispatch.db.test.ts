@@ -13,7 +13,7 @@ import { createLog } from '../../platform/log.ts';
 import { createAcknowledge } from './acknowledgements.ts';
 import { createDispatch, type Destination } from './dispatch.ts';
 import { createRouting } from './domain/routing.ts';
-import { createPublish } from './publish.ts';
+import { createPublish, storeEvent } from './publish.ts';
 import { createReplays } from './replay.ts';
 import { deliveriesOf, destinationStates, insertDestinations, newestDeliveries, pruneEvents } from './store.ts';
 import type { EventTables } from './tables.ts';
@@ -74,6 +74,7 @@ describe.each(databaseKinds)('the delivery of events on the database of kind $ki
   let dead: string[] = [];
   let targets: Record<'crm' | 'search', Played>;
   let vault: Identifier[] | Failure = [];
+  let stillAsked = true;
   const random = { ...createSeededRandom('dispatch'), digits: () => '000000' };
   const clock = { now: () => now };
   const jobs = {
@@ -84,14 +85,16 @@ describe.each(databaseKinds)('the delivery of events on the database of kind $ki
   const publish = createPublish(publishing);
   const idle = new AbortController().signal;
 
-  const dispatchTo = async (name: 'crm' | 'search', change: Partial<Destination> = {}): Promise<void> => {
+  const dispatchTo = async (name: 'crm' | 'search', change: Partial<Destination> = {}, rules = routing): Promise<void> => {
     const destination: Destination = { name, attemptsMax: 186, ageMsMax: 24 * hourMs, target: targets[name], ...change };
     await createDispatch({
       ...publishing,
+      routing: rules,
       database,
       random,
       log: createLog('silent'),
       takesBusEvents: () => true,
+      isStillAsked: async () => stillAsked,
       destinations: new Map([[name, destination]]),
       onDead: async (_tx, finding) => void dead.push(`${finding.destination}:${finding.code}`),
       vault: {
@@ -117,7 +120,7 @@ describe.each(databaseKinds)('the delivery of events on the database of kind $ki
     await db.deleteFrom('event').execute();
     await db.deleteFrom('event_destination').execute();
     await insertDestinations(db, ['crm', 'search']);
-    [now, sent, dead, vault, targets] = [start, [], [], [], { crm: play(), search: play() }];
+    [now, sent, dead, vault, stillAsked, targets] = [start, [], [], [], true, { crm: play(), search: play() }];
   });
 
   it('an event leaves by every enabled rule that matches it, and by no other; and wakes whoever sends', async () => {
@@ -259,6 +262,63 @@ describe.each(databaseKinds)('the delivery of events on the database of kind $ki
     expect(targets.search.taken).toHaveLength(3);
   });
 
+  it('a bug at one delivery is a try of it, ends with its tries, and keeps no other destination or person waiting', async () => {
+    await record({ type: 'request.planned' }, newId('request'));
+    targets.search.deliver = async () => {
+      throw new Error('a bug');
+    };
+    for (let at = 0; at < 4; at += 1) {
+      await dispatchTo('search', { attemptsMax: 3 });
+      now += hourMs;
+    }
+    expect(dead).toEqual(['search:INTERNAL']);
+  });
+
+  it('a long Retry-After holds for its own delivery, and ages nobody else', async () => {
+    const slow = await record({ type: 'task.started', attempt: 0 }, newId('request'));
+    targets.search.answer = ({ event }) => (event.id === slow ? { kind: 'again', code: 'HTTP_429', retryAfterMs: 20 * hourMs } : { kind: 'delivered' });
+    await dispatchTo('search');
+    await record({ type: 'task.started', attempt: 1 }, newId('request'));
+    now += 61_000;
+    await dispatchTo('search');
+    expect(targets.search.taken.map(({ event }) => event.detail['attempt'])).toEqual([1]);
+  });
+
+  it('an order to erase that nobody asks for any more, and one that would name nobody, never leave', async () => {
+    const asking = createRouting(eventsSchema.parse({ destinations: config.destinations, rules: { erase: { EventPattern: { 'detail-type': ['erasure.requested'] }, identifiers: ['user_id'], targets: [{ id: 'search', destination: 'search' }] } } }));
+    const ask = async (): Promise<void> => {
+      const id = newEventId();
+      await database.transaction((tx) => storeEvent({ ...publishing, routing: asking }, tx, { type: 'erasure.requested', detail: { task_id: 'tsk_1' } }, { id, requestId: newId('request'), at: new Date(now) }));
+    };
+    vault = [{ kind: 'user_id', value: 'u-1' }];
+    await ask();
+    stillAsked = false;
+    await dispatchTo('search', {}, asking);
+    stillAsked = true;
+    vault = [{ kind: 'email', value: 'ada@example.com' }];
+    await ask();
+    await dispatchTo('search', {}, asking);
+    expect(dead).toEqual(['search:NO_LONGER_ASKED', 'search:IDENTIFIER_UNKNOWN']);
+    vault = [{ kind: 'user_id', value: 'u-1' }];
+    await ask();
+    await dispatchTo('search', {}, asking);
+    expect(targets.search.taken.map(({ event }) => event.detail['identifiers'])).toEqual([{ user_id: ['u-1'] }]);
+  });
+
+  it('a rule that was changed since carries nothing of a person with an event that it did not declare it for; a rule that is disabled sends nothing', async () => {
+    await record({ type: 'request.planned' }, newId('request'));
+    await record({ type: 'request.planned' }, newId('request'));
+    vault = [{ kind: 'user_id', value: 'u-1' }];
+    const rule = { targets: [{ id: 'index', destination: 'search' }] };
+    const narrowed = createRouting(eventsSchema.parse({ destinations: config.destinations, rules: { all: { ...rule, EventPattern: { 'detail-type': ['request.closed'] }, identifiers: ['user_id'] } } }));
+    await dispatchTo('search', {}, narrowed);
+    expect(dead).toEqual(['search:IDENTIFIERS_NOT_ALLOWED']);
+    await record({ type: 'request.planned' }, newId('request'));
+    await dispatchTo('search', {}, createRouting(eventsSchema.parse({ destinations: config.destinations, rules: { all: { ...rule, state: 'disabled', EventPattern: { source: ['quittance'] } } } })));
+    expect(dead).toEqual(['search:IDENTIFIERS_NOT_ALLOWED', 'search:RULE_DISABLED']);
+    expect(targets.search.tries).toBe(0);
+  });
+
   it('a receiver that wants nothing any more is sent nothing until an operator says so, and nothing is lost', async () => {
     await record({ type: 'request.planned' }, newId('request'));
     targets.search.answer = () => ({ kind: 'gone', code: 'HTTP_410' });
@@ -272,14 +332,24 @@ describe.each(databaseKinds)('the delivery of events on the database of kind $ki
 
   it('one that was sent and whose worker died before it was noted is sent again with the same event id', async () => {
     const id = await record({ type: 'request.planned' }, newId('request'));
-    targets.search.answer = () => {
-      throw new Error('the process dies here');
+    const taken = Promise.withResolvers<undefined>();
+    const wakes = Promise.withResolvers<undefined>();
+    const { deliver } = targets.search;
+    targets.search.deliver = async (batch, signal) => {
+      const results = await deliver(batch, signal);
+      taken.resolve(undefined);
+      await wakes.promise;
+      return results;
     };
-    await expect(dispatchTo('search')).rejects.toThrow('dies here');
+    const standsStill = dispatchTo('search');
+    await taken.promise;
     await database.read<EventTables>().updateTable('event_destination').set({ lease_until: new Date(0) }).execute();
-    targets.search.answer = () => ({ kind: 'delivered' });
+    targets.search.deliver = deliver;
     await dispatchTo('search');
-    expect(targets.search.taken.map(({ event }) => event.id)).toEqual([id]);
+    expect(targets.search.taken.map(({ event }) => event.id)).toEqual([id, id]);
+    wakes.resolve(undefined);
+    await standsStill;
+    expect((await deliveriesOf(database.read<EventTables>(), id)).map(({ status, attempts }) => ({ status, attempts }))).toEqual([{ status: 'delivered', attempts: 1 }]);
   });
 
   it('a worker that stood still while another took over writes nothing of what it did', async () => {

@@ -32,8 +32,8 @@ export interface DispatchDeps extends ShapeDeps {
   readonly onDead: (tx: Tx, finding: { readonly destination: string; readonly code: string }) => Promise<void>;
 }
 
-/** How long one batch may take; a target's own limit is shorter. */
-const batchMs = 35_000;
+/** How long one batch may take; every target's own limits are shorter. */
+const batchMs = 45_000;
 /** Longer than a batch, so that who holds a destination is overtaken only when it stands still. */
 const leaseMs = 60_000;
 /** After this long, others get a turn. */
@@ -47,6 +47,8 @@ const untried: ReadonlySet<string> = new Set([heldBack, interrupted, ownRateLimi
 interface Tried {
   readonly due: DueDelivery;
   readonly result: DeliveryResult;
+  /** Whether the target answered it: what never came that far says nothing of the destination. */
+  readonly isAnswered: boolean;
 }
 
 /**
@@ -61,8 +63,7 @@ export function createDispatch(deps: DispatchDeps): (name: string, signal: Abort
     const held = await leaseDestination(db(), name, leaseMs);
     // Who has it looks once more after giving it back.
     if (held === undefined) return;
-    const wait = await sendAll(deps, destination, held, signal);
-    await releaseDestination(db(), name, held.epoch);
+    const wait = await sendAll(deps, destination, held, signal).finally(() => releaseDestination(db(), name, held.epoch));
     if (wait === 'never') return;
     const next = await nextDue(db(), name);
     if (next === undefined) return;
@@ -92,32 +93,49 @@ async function sendAll(deps: DispatchDeps, destination: Destination, held: Desti
 }
 
 async function sendBatch(deps: DispatchDeps, destination: Destination, target: EventTarget, due: readonly DueDelivery[], signal: AbortSignal): Promise<readonly Tried[]> {
-  const results = new Map<string, DeliveryResult>();
+  const tried = new Map<string, Omit<Tried, 'due'>>();
   const outgoing: Outgoing[] = [];
   const blocked = new Set<string>();
   for (const each of due) {
-    // Behind one that has to wait, nothing of the same person leaves.
+    // Behind one that has to wait, nothing of the same request leaves.
     if (blocked.has(each.lane)) continue;
-    if (deps.clock.now() - each.created_at.getTime() > destination.ageMsMax) {
-      results.set(each.id, { kind: 'refused', code: each.code ?? 'TOO_OLD' });
-      continue;
-    }
-    const shaped = await shapeDelivery(deps, each);
+    const shaped = deps.clock.now() - each.created_at.getTime() > destination.ageMsMax ? { result: { kind: 'refused', code: each.code ?? 'TOO_OLD' } as const } : await shapeOrExplain(deps, each);
     if ('outgoing' in shaped) {
       outgoing.push(shaped.outgoing);
       continue;
     }
-    results.set(each.id, shaped.result);
+    tried.set(each.id, { result: shaped.result, isAnswered: false });
     if (shaped.result.kind === 'again') blocked.add(each.lane);
   }
   if (outgoing.length > 0) {
-    const answers = await target.deliver(outgoing, AbortSignal.any([signal, AbortSignal.timeout(batchMs)]));
-    for (const [index, { deliveryId }] of outgoing.entries()) results.set(deliveryId, answers[index] ?? { kind: 'again', code: 'NO_RESULT' });
+    const answers = await deliverOrExplain(deps, target, outgoing, signal);
+    for (const [index, { deliveryId }] of outgoing.entries()) tried.set(deliveryId, { result: answers[index] ?? { kind: 'again', code: 'INTERNAL' }, isAnswered: true });
   }
   return due.flatMap((each) => {
-    const result = results.get(each.id);
-    return result === undefined ? [] : [{ due: each, result }];
+    const one = tried.get(each.id);
+    return one === undefined ? [] : [{ due: each, ...one }];
   });
+}
+
+/** A bug of ours at one delivery is counted as a try of it, and keeps no other waiting. */
+async function shapeOrExplain(deps: DispatchDeps, due: DueDelivery): Promise<Awaited<ReturnType<typeof shapeDelivery>>> {
+  try {
+    return await shapeDelivery(deps, due);
+  } catch (error) {
+    deps.log.error({ rule: due.rule, event_id: due.event_id, err: error }, 'an event could not be shaped, on a bug');
+    return { result: { kind: 'again', code: 'INTERNAL' } };
+  }
+}
+
+async function deliverOrExplain(deps: DispatchDeps, target: EventTarget, outgoing: readonly Outgoing[], signal: AbortSignal): Promise<readonly DeliveryResult[]> {
+  try {
+    const answers = await target.deliver(outgoing, AbortSignal.any([signal, AbortSignal.timeout(batchMs)]));
+    // Cut off by its time and not by our stopping, it was tried.
+    return answers.map((each) => (each.kind === 'again' && each.code === interrupted && !signal.aborted ? { kind: 'again', code: 'VENDOR_TIMEOUT' } : each));
+  } catch (error) {
+    deps.log.error({ err: error }, 'events could not be sent, on a bug');
+    return outgoing.map(() => ({ kind: 'again', code: 'INTERNAL' }));
+  }
 }
 
 /** Writes what became of a batch, unless another process has overtaken this one; answers how the destination stands, undefined for one that was overtaken. */
@@ -148,7 +166,7 @@ async function noteBatch(deps: DispatchDeps, destination: Destination, epoch: nu
       }
     }
     for (const code of deadCodes) await deps.onDead(tx, { destination: destination.name, code });
-    return noteHealth(deps, tx, state, tried.filter(({ result }) => result.kind !== 'again' || !untried.has(result.code)), now);
+    return noteHealth(deps, tx, state, tried.filter(({ result, isAnswered }) => isAnswered && (result.kind !== 'again' || !untried.has(result.code))), now);
   });
 }
 
@@ -165,8 +183,9 @@ async function noteHealth(deps: DispatchDeps, tx: Tx, state: DestinationRow, tri
   const again = tried.flatMap(({ result }) => (result.kind === 'again' ? [result] : []));
   if (again.length > 0 && again.length === tried.length) {
     const failures = state.failures + 1;
+    // What a receiver asks for at length holds for that delivery alone, or one answer would age all that waits.
     const asked = Math.max(0, ...again.map(({ retryAfterMs }) => retryAfterMs ?? 0));
-    const change = { failures, paused_until: new Date(now + Math.max(asked, Math.min(pauseMsMax, backoffMs(failures, deps.random.fraction())))) };
+    const change = { failures, paused_until: new Date(now + Math.min(pauseMsMax, Math.max(asked, backoffMs(failures, deps.random.fraction())))) };
     await markDestination(trx, state.name, change);
     return { ...state, ...change };
   }

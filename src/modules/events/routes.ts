@@ -10,7 +10,7 @@ import { acknowledgedSchema, type createAcknowledge } from './acknowledgements.t
 import type { Routing } from './domain/routing.ts';
 import { eventOf } from './publish.ts';
 import type { createReplays } from './replay.ts';
-import { deliveriesOf, destinationStates, findEvent, markDestination, newestDeliveries, newestEvents, type DeliveryRow, type EventRow, type ReplayRow } from './store.ts';
+import { deliveriesOf, destinationStates, findEvent, markDestination, newestDeliveries, newestEvents, renewDeliveries, type DeliveryRow, type EventRow, type ReplayRow } from './store.ts';
 import type { EventTables } from './tables.ts';
 
 /** What the routes of events need. */
@@ -24,6 +24,7 @@ export interface EventRoutesDeps {
   readonly config: EventsConfig;
   readonly acknowledge: ReturnType<typeof createAcknowledge>;
   readonly wake: (destination: string) => Promise<void>;
+  readonly now: () => number;
 }
 
 const security = [{ apiKey: [] }];
@@ -110,7 +111,7 @@ export function registerEventRoutes(app: HttpServer, deps: EventRoutesDeps): voi
       const { type, request_id: about, limit, cursor } = request.query;
       const requestId = about === undefined ? undefined : parseId('request', about);
       if (about !== undefined && requestId === undefined) throw new Failure('VALIDATION_FAILED', '/request_id must be the id of a request, req_…', { field: '/request_id' });
-      const rows = await newestEvents(db, { type, requestId, beforeSeq: cursor === undefined ? undefined : Number(cursor) }, limit);
+      const rows = await newestEvents(db, { type: type === undefined ? undefined : routing.typeOf(type), requestId, beforeSeq: cursor === undefined ? undefined : Number(cursor) }, limit);
       return { items: rows.map(eventView), next_cursor: rows.length < limit ? null : String(rows.at(-1)?.seq ?? '') };
     },
   );
@@ -191,7 +192,7 @@ function registerReplayRoutes(app: HttpServer, { authenticate, replays }: EventR
   });
 }
 
-function registerRuleRoutes(app: HttpServer, { authenticate, config, database, wake }: EventRoutesDeps): void {
+function registerRuleRoutes(app: HttpServer, { authenticate, config, database, wake, now }: EventRoutesDeps): void {
   const db = database.read<EventTables>();
   app.get(
     '/v1/event-rules',
@@ -258,6 +259,7 @@ function registerRuleRoutes(app: HttpServer, { authenticate, config, database, w
       const { name } = request.params;
       const changed = await markDestination(db, name, { failures: 0, paused_until: null, disabled_at: null, disabled_code: null });
       if (changed === 0) throw new Failure('NOT_FOUND', 'There is no such destination');
+      await renewDeliveries(db, name, new Date(now()));
       await wake(name);
       return { name, ok: true as const };
     },

@@ -132,10 +132,20 @@ export async function dueDestinations(db: Db, names: readonly string[], now: Dat
   return rows.map(({ name }) => name);
 }
 
-/** Whether a request has deliveries on their way by any of these rules. */
-export async function isOnItsWay(db: Db, requestId: RequestId, rules: readonly string[]): Promise<boolean> {
+/** Whether a request has deliveries on their way by any of these rules, made since a time and to destinations that want them. */
+export async function isOnItsWay(db: Db, requestId: RequestId, rules: readonly string[], since: Date): Promise<boolean> {
   if (rules.length === 0) return false;
-  const row = await db.selectFrom('event_delivery').select('id').where('lane', '=', requestId).where('status', '=', 'waiting').where('rule', 'in', [...rules]).limit(1).executeTakeFirst();
+  const row = await db
+    .selectFrom('event_delivery as d')
+    .innerJoin('event_destination as t', 't.name', 'd.destination')
+    .select('d.id')
+    .where('d.lane', '=', requestId)
+    .where('d.status', '=', 'waiting')
+    .where('d.rule', 'in', [...rules])
+    .where('d.created_at', '>', since)
+    .where('t.disabled_at', 'is', null)
+    .limit(1)
+    .executeTakeFirst();
   return row !== undefined;
 }
 
@@ -158,17 +168,29 @@ export async function bringForward(trx: Trx, destination: string, now: Date): Pr
   await trx.updateTable('event_delivery').set({ next_at: now }).where('destination', '=', destination).where('status', '=', 'waiting').where('next_at', '>', now).where('attempts', '>', 0).execute();
 }
 
-/** Gives up what has waited since before a time for places that are no longer configured. Answers how many. */
-export async function buryDeliveries(db: Db, known: readonly string[], before: Date, now: Date): Promise<number> {
-  const rows = await db
-    .updateTable('event_delivery')
-    .set({ status: 'dead', code: 'DESTINATION_REMOVED', ended_at: now })
-    .where('status', '=', 'waiting')
-    .where('created_at', '<', before)
-    .$if(known.length > 0, (query) => query.where('destination', 'not in', [...known]))
-    .returning('id')
-    .execute();
+/** Every destination that something waits for, each found by one look into the index. */
+export async function waitingDestinations(db: Db): Promise<readonly string[]> {
+  const { rows } = await sql<{ name: string }>`
+    WITH RECURSIVE found AS (
+      (SELECT destination AS name FROM event_delivery WHERE status = 'waiting' ORDER BY destination LIMIT 1)
+      UNION ALL
+      SELECT (SELECT d.destination FROM event_delivery d WHERE d.status = 'waiting' AND d.destination > found.name ORDER BY d.destination LIMIT 1) FROM found WHERE found.name IS NOT NULL
+    ) SELECT name FROM found WHERE name IS NOT NULL`.execute(db);
+  return rows.map(({ name }) => name);
+}
+
+/** Gives up what has waited for a destination since before a time, at most `limit`. Answers how many. */
+export async function buryDeliveries(trx: Trx, destination: string, code: string, before: Date, now: Date, limit: number): Promise<number> {
+  const { rows } = await sql`
+    UPDATE event_delivery SET status = 'dead', code = ${code}, ended_at = ${now}
+    WHERE id IN (SELECT id FROM event_delivery WHERE status = 'waiting' AND destination = ${destination} AND created_at < ${before} ORDER BY seq, id LIMIT ${limit}) AND status = 'waiting'
+    RETURNING id`.execute(trx);
   return rows.length;
+}
+
+/** Has everything that waits for a destination begin anew, now. */
+export async function renewDeliveries(db: Db, destination: string, now: Date): Promise<void> {
+  await db.updateTable('event_delivery').set({ created_at: now, next_at: now, attempts: 0 }).where('destination', '=', destination).where('status', '=', 'waiting').execute();
 }
 
 /** Reads an event. */

@@ -68,7 +68,7 @@ async function erase(context: EraseContext, ask: AskSubscribers): Promise<EraseR
   const cursor: Cursor = known ?? { generation, event: eventIdOf(context, generation), since: context.now() };
   const asked = known === undefined ? await ask.request({ eventId: cursor.event, requestId: context.request.id, taskId: context.taskId, identifier: context.identifier }) : await ask.answers(cursor.event);
   if (asked.length === 0) {
-    throw new Failure('UNSUPPORTED', 'No rule asks a subscriber to acknowledge erasure.requested of this system with this kind of identifier: add one to /events/rules, with the identifier declared and acknowledgement: required');
+    throw new Failure('UNSUPPORTED', 'No rule asks a subscriber to acknowledge erasure.requested of this system, or one that does declares no identifier of this kind: in /events/rules, declare it, with acknowledgement: required');
   }
   return judge(context, cursor, asked);
 }

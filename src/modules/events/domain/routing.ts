@@ -1,3 +1,4 @@
+import { auditTypes } from '../../../contract/audit-entry.ts';
 import type { IdentifierKind } from '../../../contract/identifiers.ts';
 import type { EventsConfig, RuleConfig, TargetConfig } from '../../../platform/config/events.ts';
 import { Failure, isFailure } from '../../../platform/failure.ts';
@@ -28,6 +29,9 @@ export interface Routing {
   /** The way that a delivery was made for, as it is configured now; undefined where it is no more. */
   readonly route: (rule: string, target: string) => Route | undefined;
   readonly hasRule: (rule: string) => boolean;
+  readonly isEnabled: (rule: string) => boolean;
+  /** The type that the configuration gives this name, or the name itself. */
+  readonly typeOf: (name: string) => string;
   /** The rules, as deliveries are noted under them, by which something of a person leaves. */
   readonly rulesWithIdentifiers: readonly string[];
   readonly isEmpty: boolean;
@@ -43,6 +47,11 @@ export const busDestination = '@eventbridge';
 
 /** Events that may carry identifiers of the person: nothing before it is known who asks, and no end that was not seen. */
 export const typesWithIdentifiers = ['system.erased', 'erasure.completed', 'erasure.requested', 'request.closed'] as const;
+
+const knownTypes: ReadonlySet<string> = new Set([...auditTypes, ...typesWithIdentifiers]);
+
+/** Whether an event of this type, by its own name, may carry anything of a person. */
+export const mayCarryIdentifiers = (type: string): boolean => (typesWithIdentifiers as readonly string[]).includes(type);
 
 const pointer = (...parts: readonly string[]): string => `/events/${parts.map((part) => part.replaceAll('~', '~0').replaceAll('/', '~1')).join('/')}`;
 
@@ -109,8 +118,18 @@ function refuseUnequalIdentifiers(atBus: readonly (readonly [string, RuleConfig]
   }
 }
 
+/** Two types under one name could not be told apart, by no rule and no receiver. */
+function refuseSharedNames({ names }: EventsConfig): void {
+  const given = Object.values(names);
+  for (const [type, name] of Object.entries(names)) {
+    const isOthers = given.filter((each) => each === name).length > 1 || (name !== type && names[name] === undefined && knownTypes.has(name));
+    if (isOthers) throw new Failure('CONFIG_INVALID', `${pointer('names', type)} is the name of another type of event`, { field: pointer('names', type) });
+  }
+}
+
 /** Compiles the rules of a configuration. Fails with `CONFIG_INVALID` and the place. */
 export function createRouting(config: EventsConfig): Routing {
+  refuseSharedNames(config);
   const bus = config.eventbridge;
   const isAtBus = (route: Route): boolean => bus?.runs_rules === true && config.destinations[route.destination]?.kind === 'http';
   const routes = new Map<string, readonly Route[]>();
@@ -140,6 +159,8 @@ export function createRouting(config: EventsConfig): Routing {
     routesByRule: (event, rule) => (rule === busDestination ? routesOf(event).filter((route) => route === throughBus) : matching(event).includes(rule) ? (routes.get(rule) ?? []) : []),
     route: (rule, target) => (rule === busDestination ? throughBus : routes.get(rule)?.find((route) => route.target === target)),
     hasRule: (rule) => routes.has(rule) || (rule === busDestination && throughBus !== undefined),
+    isEnabled: (rule) => rule === busDestination || config.rules[rule]?.state === 'enabled',
+    typeOf: (name) => Object.entries(config.names).find(([, given]) => given === name)?.[0] ?? name,
     rulesWithIdentifiers: [...Object.entries(config.rules).flatMap(([name, rule]) => (rule.identifiers.length === 0 ? [] : [name])), ...(throughBus === undefined || throughBus.identifiers.length === 0 ? [] : [busDestination])],
     isEmpty: compiled.length === 0,
     toBus,
