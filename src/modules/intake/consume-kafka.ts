@@ -1,34 +1,24 @@
 import { createHash } from 'node:crypto';
-import type { Consumer } from '@platformatic/kafka';
-import type { ConsumeConfig } from '../../platform/config/intake-events.ts';
 import type { Database, ExclusiveLock } from '../../platform/db/database.ts';
 import { Failure } from '../../platform/failure.ts';
-import type { BusReader, BusRecord } from './consume.ts';
+import type { BusReader, BusReading, BusRecord } from './consume.ts';
+import { committedBatches } from './consume-committed.ts';
+import { kafkaCodes, openKafkaCluster, type FetchedPartition, type KafkaCluster, type KafkaSource } from './consume-kafka-cluster.ts';
 import type { Refusals } from './consume-refusals.ts';
 import { keepPosition, positionsOf } from './consume-store.ts';
 import type { IntakeTables } from './tables.ts';
-
-/** The settings of a topic, with its brokers and the secrets themselves. */
-export type KafkaSource = Omit<Extract<ConsumeConfig, { readonly kind: 'kafka' }>, 'brokers'> & { readonly brokers: readonly string[] };
 
 /** What reading a topic needs. */
 export interface KafkaReaderDeps {
   readonly source: string;
   readonly database: Database;
   readonly refusals: Pick<Refusals, 'refuse'>;
+  /** The brokers themselves when absent. */
+  readonly openCluster?: (settings: KafkaSource) => Promise<KafkaCluster>;
 }
 
-type Client = Consumer;
-type Fetched = Awaited<ReturnType<Client['fetch']>>['responses'][number]['partitions'][number];
-
-const connectTimeoutMs = 5000;
-const answerTimeoutMs = 10_000;
 /** How long a broker waits for a message before it answers that there is none. */
 const waitMs = 1000;
-/** Of one partition at a time: a few hundred requests, which are accepted before more is read. */
-const partitionBytes = 256 * 1024;
-/** In a batch's attributes: written by the broker for transactions, and no message. Source: https://kafka.apache.org/documentation/#controlbatch */
-const controlBit = 0x20;
 
 /** A record, and from where its partition is read on once it is settled. */
 interface KafkaRecord extends BusRecord {
@@ -36,21 +26,30 @@ interface KafkaRecord extends BusRecord {
   readonly next: bigint;
 }
 
+/** What was read of some partitions, and what kept others from being read. */
+interface Fetched {
+  readonly records: readonly KafkaRecord[];
+  readonly failures: readonly unknown[];
+}
+
 /**
  * Reads a topic with positions of our own, kept in the database that the requests are in, and without a consumer group: the broker is told of nothing. One process reads a source at a time, by a lock of
- * the database that ends with its session; where two do for a moment, what both read is accepted once. A topic that was never read is read from its beginning. Where the broker has given up
- * what comes next, that is noted as refused, since requests may have been among it, and it is read on from what is left.
+ * the database that ends with its session; where two do for a moment, what both read is accepted once. A topic that was never read is read from its beginning. A partition that cannot be read keeps
+ * nobody from the others, and is told of with what they gave. Where the broker has given up what comes next, that is noted as refused, since requests may have been among it, and it is read on from
+ * what is left. Of transactions, what was committed is read.
  */
 export function createKafkaReader(settings: KafkaSource, deps: KafkaReaderDeps): BusReader {
   const { topic } = settings;
-  let opening: Promise<Client> | undefined;
+  const { openCluster = openKafkaCluster } = deps;
+  let opening: Promise<KafkaCluster> | undefined;
   let lock: ExclusiveLock | undefined;
   let positions = new Map<number, bigint>();
+  let turn = 0;
 
   const drop = async (): Promise<void> => {
     const held = opening;
     opening = undefined;
-    await held?.then(async (consumer) => consumer.close(true)).catch(() => undefined);
+    await held?.then(async (cluster) => cluster.close()).catch(() => undefined);
   };
 
   /** Whether this process is the one that reads. */
@@ -62,60 +61,62 @@ export function createKafkaReader(settings: KafkaSource, deps: KafkaReaderDeps):
     return true;
   };
 
-  const outOfRange = async ({ partitionIndex: partition, logStartOffset }: Fetched): Promise<void> => {
+  /** Goes to where the partition begins now: with this error brokers do not say it themselves. */
+  const outOfRange = async (cluster: KafkaCluster, partition: number): Promise<void> => {
     const before = positions.get(partition) ?? 0n;
-    const next = logStartOffset < 0n ? 0n : logStartOffset;
+    const next = await cluster.earliest(partition);
     if (before > 0n) await deps.refusals.refuse(deps.source, `kafka:${topic}/${partition}/${before}`, 'MESSAGES_LOST');
     await keepPosition(deps.database.read<IntakeTables>(), { source: deps.source, topic, partition, next }, { goesBack: true });
     positions.set(partition, next);
   };
 
-  /** What one broker has of these partitions. What it says of one says nothing of the others: those that it finds fault with are asked for alone. */
-  const fetchFrom = async (consumer: Client, node: number, topicId: string, partitions: readonly number[]): Promise<readonly Fetched[]> => {
+  const take = async (cluster: KafkaCluster, partition: number, answer: FetchedPartition | undefined): Promise<readonly KafkaRecord[]> => {
+    if (answer === undefined) throw new Failure('VENDOR_MALFORMED', 'Kafka said nothing of a partition');
+    if (answer.error === undefined) return recordsOf(topic, answer, positions);
+    if (answer.error !== 'OFFSET_OUT_OF_RANGE') throw new Failure('VENDOR_UNAVAILABLE', `A partition of Kafka could not be read (${answer.error})`);
+    await outOfRange(cluster, partition);
+    return [];
+  };
+
+  /** What one broker has of these partitions. Where its answer cannot be read for one of them, each is asked for alone, so that this is told of that one and the others are read. Never rejects. */
+  const fetchFrom = async (cluster: KafkaCluster, node: number, partitions: readonly number[], wait: number): Promise<Fetched> => {
     try {
-      const asked = partitions.map((partition) => ({ partition, currentLeaderEpoch: -1, fetchOffset: positions.get(partition) ?? 0n, lastFetchedEpoch: -1, partitionMaxBytes: partitionBytes }));
-      const { responses } = await consumer.fetch({ node, topics: [{ topicId, partitions: asked }], maxWaitTime: waitMs, minBytes: 1 });
-      return responses.flatMap((each) => each.partitions);
+      const answers = await cluster.fetch(node, partitions.map((partition) => ({ partition, offset: positions.get(partition) ?? 0n })), wait);
+      return merged(await Promise.allSettled(partitions.map(async (partition) => take(cluster, partition, answers.find((each) => each.partition === partition)))));
     } catch (error) {
-      const [partition] = partitions;
-      if (partitions.length > 1) {
-        const answers: Fetched[] = [];
-        for (const each of partitions) answers.push(...(await fetchFrom(consumer, node, topicId, [each])));
-        return answers;
-      }
-      const faulty = kafkaCodes(error).includes('OFFSET_OUT_OF_RANGE') ? partitionOf(error, partition) : undefined;
-      if (faulty === undefined) throw error;
-      await outOfRange(faulty);
-      return [];
+      // A broker that is away is away for each of them.
+      if (partitions.length === 1 || error instanceof Failure || kafkaCodes(error).includes('PLT_KFK_NETWORK')) return { records: [], failures: [error] };
+      const alone: Fetched[] = [];
+      for (const each of partitions) alone.push(await fetchFrom(cluster, node, [each], 0));
+      return { records: alone.flatMap(({ records }) => records), failures: alone.flatMap(({ failures }) => failures) };
     }
   };
 
-  const fetchAll = async (): Promise<readonly KafkaRecord[]> => {
-    const consumer = await (opening ??= open(settings));
-    const { topics } = await consumer.metadata({ topics: [topic] });
-    const found = topics.get(topic);
-    if (found === undefined || found.partitionsCount === 0) throw new Failure('VENDOR_UNAVAILABLE', 'Kafka does not know the topic of a source');
-    const nodes = Map.groupBy(found.partitions.keys(), (partition) => found.partitions[partition]?.leader ?? -1);
-    // Brokers of before topics had ids give their name in its place.
-    const answers = await Promise.allSettled([...nodes].map(([node, partitions]) => fetchFrom(consumer, node, found.id === '' ? topic : found.id, partitions)));
-    const fetched = answers.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
-    const failed = answers.find((each) => each.status === 'rejected');
-    // One broker that is away keeps nobody from the partitions of the others.
-    if (failed !== undefined && fetched.length === 0) throw failed.reason;
-    return fetched.flatMap((partition) => recordsOf(topic, partition, positions));
+  const fetchAll = async (): Promise<Fetched> => {
+    const cluster = await (opening ??= openCluster(settings));
+    const leaders = await cluster.leaders();
+    // Each is asked for first in its turn: a broker gives a batch larger than what is asked for to nobody but the first that has any.
+    turn = (turn + 1) % leaders.length;
+    const order = [...leaders.keys()].map((at) => (at + turn) % leaders.length);
+    const nodes = Map.groupBy(order, (partition) => leaders[partition] ?? -1);
+    const fetched = await Promise.all([...nodes].map(async ([node, partitions]) => fetchFrom(cluster, node, partitions, waitMs)));
+    return { records: fetched.flatMap(({ records }) => records), failures: fetched.flatMap(({ failures }) => failures) };
   };
 
   return {
     isOrdered: true,
-    read: async (signal) => {
-      if (!(await isReader())) return [];
+    read: async (signal): Promise<BusReading> => {
+      if (!(await isReader())) return { records: [], failure: undefined };
       try {
-        return await unlessAborted(fetchAll(), signal);
+        const { records, failures } = await unlessAborted(fetchAll(), signal);
+        if (failures.length === 0) return { records, failure: undefined };
+        // Who leads what is asked anew.
+        await drop();
+        return { records, failure: failureOf(failures[0]) };
       } catch (error) {
         await drop();
-        if (signal.aborted) return [];
-        if (error instanceof Failure) throw error;
-        throw new Failure('VENDOR_UNAVAILABLE', `Kafka could not be read (${kafkaCodes(error)[0] ?? 'no answer'})`);
+        if (signal.aborted) return { records: [], failure: undefined };
+        throw failureOf(error);
       }
     },
     settle: async (records) => {
@@ -137,31 +138,21 @@ export function createKafkaReader(settings: KafkaSource, deps: KafkaReaderDeps):
   };
 }
 
-async function open({ brokers, tls, sasl }: KafkaSource): Promise<Client> {
-  const { Consumer: Kafka } = await import('@platformatic/kafka');
-  return new Kafka({
-    clientId: 'quittance',
-    // Named, since the client wants a name; no group is ever joined.
-    groupId: 'quittance',
-    bootstrapBrokers: [...brokers],
-    retries: 1,
-    retryDelay: 200,
-    timeout: answerTimeoutMs,
-    requestTimeout: answerTimeoutMs,
-    connectTimeout: connectTimeoutMs,
-    ...(tls ? { tls: {} } : {}),
-    ...(sasl === undefined ? {} : { sasl }),
-  });
+function merged(ends: readonly PromiseSettledResult<readonly KafkaRecord[]>[]): Fetched {
+  return { records: ends.flatMap((end) => (end.status === 'fulfilled' ? end.value : [])), failures: ends.flatMap((end) => (end.status === 'rejected' ? [end.reason as unknown] : [])) };
 }
 
-/** The messages of a partition from its position on; a batch may begin before it. Where there are none, since the broker's own are all there is, the position goes past them. */
-function recordsOf(topic: string, { partitionIndex: partition, records: batches }: Fetched, positions: Map<number, bigint>): readonly KafkaRecord[] {
+function failureOf(error: unknown): Failure {
+  return error instanceof Failure ? error : new Failure('VENDOR_UNAVAILABLE', `Kafka could not be read (${kafkaCodes(error)[0] ?? 'no answer'})`);
+}
+
+/** The messages of a partition from its position on; a batch may begin before it. Where there are none, since the broker's own and aborted ones are all there is, the position goes past them. */
+function recordsOf(topic: string, { partition, batches, aborted }: FetchedPartition, positions: Map<number, bigint>): readonly KafkaRecord[] {
   const from = positions.get(partition) ?? 0n;
+  const final = batches.at(-1);
+  const end = final === undefined ? from : final.firstOffset + BigInt(final.lastOffsetDelta) + 1n;
   const records: KafkaRecord[] = [];
-  let end = from;
-  for (const batch of batches ?? []) {
-    end = batch.firstOffset + BigInt(batch.lastOffsetDelta) + 1n;
-    if ((batch.attributes & controlBit) !== 0) continue;
+  for (const batch of committedBatches(batches, aborted)) {
     for (const { offsetDelta, timestampDelta, value, headers } of batch.records) {
       const offset = batch.firstOffset + BigInt(offsetDelta);
       if (offset < from) continue;
@@ -175,27 +166,6 @@ function recordsOf(topic: string, { partitionIndex: partition, records: batches 
   if (last !== undefined) return [...records, { ...last, next: end > last.next ? end : last.next }];
   if (end > from) positions.set(partition, end);
   return [];
-}
-
-/** Kafka's names of what went wrong, anywhere in what the client threw. */
-function kafkaCodes(error: unknown, depth = 0): readonly string[] {
-  if (!(error instanceof Error) || depth > 8) return [];
-  const { apiId, code } = error as { readonly apiId?: unknown; readonly code?: unknown };
-  const inner = [...(error instanceof AggregateError ? (error.errors as readonly unknown[]) : []), error.cause].flatMap((each) => kafkaCodes(each, depth + 1));
-  return [apiId, ...inner, code].filter((each): each is string => typeof each === 'string');
-}
-
-/** What the broker said of a partition, in the answer that the client took for an error. */
-function partitionOf(error: unknown, partition: number | undefined, depth = 0): Fetched | undefined {
-  if (!(error instanceof Error) || depth > 8) return undefined;
-  const { response } = error as { readonly response?: { readonly responses?: readonly { readonly partitions: readonly Fetched[] }[] } };
-  const own = response?.responses?.flatMap((each) => each.partitions).find((each) => each.partitionIndex === partition);
-  if (own !== undefined) return own;
-  for (const inner of [...(error instanceof AggregateError ? (error.errors as readonly unknown[]) : []), error.cause]) {
-    const found = partitionOf(inner, partition, depth + 1);
-    if (found !== undefined) return found;
-  }
-  return undefined;
 }
 
 /** Gives up waiting when the signal says so; what is under way then ends with its client. */

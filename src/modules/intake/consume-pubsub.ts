@@ -54,9 +54,9 @@ export function createPubsubReader(settings: PubsubSource, deps: PubsubReaderDep
           const [{ receivedMessages }] = await subscriber.pull({ subscription, maxMessages: settings.in_flight * pulledForEach }, once);
           return receivedMessages ?? [];
         }, signal);
-        return messages.map((each) => recordOf(each));
+        return { records: messages.map((each) => recordOf(each)), failure: undefined };
       } catch (error) {
-        if (signal.aborted) return [];
+        if (signal.aborted) return { records: [], failure: undefined };
         throw error;
       }
     },

@@ -3,7 +3,7 @@ import type { ErrorCode } from '../../contract/errors.ts';
 import { backoffMs } from '../../platform/backoff.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { SourceConfig } from '../../platform/config/document.ts';
-import { isFailure } from '../../platform/failure.ts';
+import { isFailure, type Failure } from '../../platform/failure.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Random } from '../../platform/random.ts';
 import type { AcceptRequest } from './accept-request.ts';
@@ -20,12 +20,19 @@ export interface BusRecord extends BusMessage {
   readonly hasDeadLetters: boolean;
 }
 
+/** What a look at a bus found. */
+export interface BusReading {
+  readonly records: readonly BusRecord[];
+  /** What kept a part of the bus from being read, beside what the rest of it gave; undefined where nothing did. */
+  readonly failure: Failure | undefined;
+}
+
 /** Reads a bus. Its failures are `Failure`s. */
 export interface BusReader {
   /** True where what is not taken keeps everything behind it from being read. */
   readonly isOrdered: boolean;
   /** The next messages that were not settled; waits a while for one. Nothing while another process reads. */
-  readonly read: (signal: AbortSignal) => Promise<readonly BusRecord[]>;
+  readonly read: (signal: AbortSignal) => Promise<BusReading>;
   /** Has the bus give these to nobody any more. */
   readonly settle: (records: readonly BusRecord[]) => Promise<void>;
   /** Gives these back to the bus at once. */
@@ -157,28 +164,31 @@ export function startConsuming(deps: ConsumeDeps): Consuming {
   const loop = async (): Promise<void> => {
     let failures = 0;
     let failingSince: number | undefined;
-    const failed = async (code: ErrorCode): Promise<void> => {
+    const failed = async (codes: readonly ErrorCode[]): Promise<void> => {
       failures += 1;
       failingSince ??= deps.clock.now();
       if (deps.clock.now() - failingSince < tellAfterMs) return;
       // Where the database is what fails, nobody can be told by it: the log has it.
-      await refusals.unreadable(source, code).catch((thrown: unknown) => deps.log.error({ source, err: thrown }, 'the officer could not be told'));
+      for (const code of codes) await refusals.unreadable(source, code).catch((thrown: unknown) => deps.log.error({ source, err: thrown }, 'the officer could not be told'));
     };
     while (!signal.aborted) {
       let waitMs = 0;
       try {
-        const records = await reader.read(signal);
-        if (await taker.takeAll(records)) {
+        const { records, failure } = await reader.read(signal);
+        if (failure !== undefined) deps.log.error({ source, err: failure }, 'a part of a bus could not be read');
+        const isWhole = await taker.takeAll(records);
+        const codes = [...(isWhole ? [] : [taker.heldUpBy()]), ...(failure === undefined ? [] : [failure.code])];
+        if (codes.length > 0) {
+          await failed(codes);
+        } else {
           failures = 0;
           failingSince = undefined;
-        } else {
-          await failed(taker.heldUpBy());
         }
         if (records.length === 0) waitMs = idleMs;
       } catch (error) {
         if (signal.aborted) break;
         deps.log.error({ source, err: error }, 'a bus could not be read');
-        await failed(isFailure(error) ? error.code : 'INTERNAL');
+        await failed([isFailure(error) ? error.code : 'INTERNAL']);
       }
       if (failures > 0) waitMs = Math.min(waitMsMax, Math.max(idleMs, backoffMs(failures, deps.random.fraction())));
       if (waitMs > 0) await pause(waitMs, signal);

@@ -6,7 +6,8 @@ import { resolveSecret, resolveSecrets, type SecretSources } from '../../platfor
 import type { Database } from '../../platform/db/database.ts';
 import { Failure } from '../../platform/failure.ts';
 import { Secret } from '../../platform/secret.ts';
-import { createKafkaReader, type KafkaSource } from './consume-kafka.ts';
+import { createKafkaReader } from './consume-kafka.ts';
+import type { KafkaSource } from './consume-kafka-cluster.ts';
 import { createPubsubReader, type PubsubSource } from './consume-pubsub.ts';
 import type { Refusals } from './consume-refusals.ts';
 import type { BusReader } from './consume.ts';

@@ -71,7 +71,8 @@ const destinationSchema = z.discriminatedUnion('kind', [
     url: secretReference.optional().describe('redis:// or rediss://; QUITTANCE_REDIS_URL when absent.'),
     stream: z.string().min(1).max(200).describe('The key of the stream.'),
     length_max: z.int().min(1000).max(100_000_000).default(1_000_000).describe('The stream is trimmed to about this many entries.'),
-    projection: z.string().min(1).max(200).optional().describe('Before the subject, the key of a hash that always has the newest event about that person.'),
+    projection: z.string().min(1).max(200).optional().describe('Before the subject, the key of a hash that has the newest event about that person.'),
+    projection_days: z.int().min(1).max(3650).default(30).describe('How long that hash is kept after the last event about the person.'),
   }),
   z.strictObject({
     kind: z.literal('webhook').describe('Standard Webhooks 1.0.0.'),

@@ -58,7 +58,7 @@ function scriptedBus(records: readonly Partial<BusRecord>[], change: Partial<Bus
     settled,
     left: () => waiting.length,
     isOrdered: true,
-    read: async () => [...waiting],
+    read: async () => ({ records: [...waiting], failure: undefined }),
     settle: async (some) => {
       settled.push(...some.map(({ place }) => place));
       waiting = waiting.filter((each) => !some.includes(each));

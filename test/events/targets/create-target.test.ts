@@ -21,7 +21,7 @@ async function packagesLoaded(deliverTo: 'nobody' | 'redis'): Promise<readonly s
       { ...every, kind: 'eventbridge', region: 'eu-central-1', bus: 'default' },
       { ...every, kind: 'kafka', brokers: ['127.0.0.1:1'], topic: 't', tls: false },
       { ...every, kind: 'pubsub', topic: 'projects/p/topics/t', ordered: true, endpoint: 'https://pubsub.googleapis.com', credentials },
-      { ...every, kind: 'redis', url: 'redis://127.0.0.1:1', stream: 's', length_max: 1000 },
+      { ...every, kind: 'redis', url: 'redis://127.0.0.1:1', stream: 's', length_max: 1000, projection_days: 30 },
     ].map((settings) => createTarget(settings, deps));
     const event = { id: 'i', seq: 1, type: 't', source: 's', at: 0, detail: {} };
     if (process.argv[1] === 'redis') await targets.at(-1).deliver([{ deliveryId: 'd', event, body: '{}', contentType: 'application/json', pathParameters: [] }], AbortSignal.timeout(5000));

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createKafkaTarget } from '../../../src/modules/events/targets/kafka.ts';
 import type { KafkaSettings } from '../../../src/modules/events/targets/settings.ts';
 import type { EventTarget, Outgoing } from '../../../src/modules/events/target.ts';
@@ -98,6 +98,22 @@ describe.skipIf(kafkaMissing !== undefined)(`a topic of Kafka${kafkaMissing === 
     await still.stop();
   });
 
+  test('whose brokers stand still has its events again when the time of the try has passed, though nobody stops', async () => {
+    const still = await startMockKafka('privacy-events');
+    const target = open(still.brokers);
+    expect(await short(target, [outgoing(1)])).toEqual(['delivered']);
+    still.freeze();
+    hasten(100);
+    // More than the socket takes without a reader, so that the connection cannot end by itself either.
+    const large = Array.from({ length: 20 }, (_, n) => outgoing(n + 2, { detail: { n, text: 'x'.repeat(500_000) } }));
+    const begun = performance.now();
+    expect(await short(target, large)).toEqual(large.map(() => 'again VENDOR_TIMEOUT'));
+    expect(performance.now() - begun).toBeLessThan(6000);
+    still.thaw();
+    await target.close();
+    await still.stop();
+  });
+
   test('whose cluster is gone has its events again', async () => {
     const gone = await startMockKafka('privacy-events');
     const target = open(gone.brokers);
@@ -126,11 +142,11 @@ describe.skipIf(kafkaMissing !== undefined)(`a broker of Kafka that finds fault$
   });
   afterEach(() => proxy.decide(() => 'pass'));
 
-  test('with one record has that one refused, what is behind it about the same person again, and everybody else’s records', async () => {
+  test('with one record has that one refused, and everything else once, also what is behind it about the same person', async () => {
     const messageTooLarge = 10;
     proxy.decide(({ api, bytes }) => (api === produce && bytes.includes('"n":3') ? messageTooLarge : 'pass'));
     const batch = [1, 2, 3, 4, 5].map((n) => outgoing(n, { subject: n === 5 ? 'req_b' : 'req_a' }));
-    expect(await short(open([proxy.address]), batch)).toEqual(['delivered', 'delivered', 'refused KAFKA_MESSAGE_TOO_LARGE', 'again HELD_BACK', 'delivered']);
+    expect(await short(open([proxy.address]), batch)).toEqual(['delivered', 'delivered', 'refused KAFKA_MESSAGE_TOO_LARGE', 'delivered', 'delivered']);
     const ids = (await kafka.read(4)).map(({ headers }) => headers['ce_id']);
     for (const n of [1, 2, 4, 5]) expect(ids).toContain(outgoing(n).event.id);
     expect(ids).not.toContain(outgoing(3).event.id);
@@ -190,6 +206,13 @@ describe('a target of Kafka', () => {
     expect(await short(target, [outgoing(1)])).toEqual([manner === 'hang' ? 'again VENDOR_TIMEOUT' : 'again VENDOR_UNAVAILABLE']);
     await target.close();
     await expect.poll(() => rude.connections()).toBe(0);
+    await rude.close();
+  });
+
+  test('says of an error that nobody has a name for that it is internal, and does not throw it', async () => {
+    const broken = { ...outgoing(1), event: { ...outgoing(1).event, at: Number.NaN } };
+    const rude = await startRudeServer('drop');
+    expect(await short(open([`127.0.0.1:${rude.port}`]), [broken])).toEqual(['again VENDOR_UNAVAILABLE']);
     await rude.close();
   });
 });

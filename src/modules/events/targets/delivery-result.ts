@@ -1,10 +1,9 @@
 import { parseRetryAfter } from '../../../connector-kit/index.ts';
-import { isFailure } from '../../../platform/failure.ts';
 import type { DeliveryResult, Outgoing } from '../target.ts';
 
-/** The code of an event that was not sent, or not yet, since one before it about the same person did not get through. It says nothing against the event or the target. */
+/** The code of an event that was not sent, or not yet, since one before it about the same person did not get through, or the time of its batch ended first. It says nothing against the event or the target. */
 export const heldBack = 'HELD_BACK';
-/** The code of an event that was called off by who sends, before its target said anything. */
+/** The code of an event that was called off by who sends, before its target said anything; never that of one whose time passed. */
 export const interrupted = 'INTERRUPTED';
 /** The code of an event that had to wait for a place in the destination's own limit; no call was made. */
 export const ownRateLimit = 'OWN_RATE_LIMIT';
@@ -27,23 +26,16 @@ export function retryByAnswer(answer: Response, now: number): DeliveryResult {
 }
 
 /**
- * Says of a call over HTTP that threw what became of it. Whatever the other side did is a result; a bug of ours is thrown on. An answer that was too large to be read
- * would be so again; everything else may be mended by time or by an operator: a host that is down, a name that leads to an internal address, a token that is refused.
+ * Gives the results of a batch with those held back that failed behind one of the same person which did not get through. What was delivered stays delivered,
+ * since the receiver has it. For targets that keep the order of a batch.
  */
-export function resultOfThrown(error: unknown, signal: AbortSignal): DeliveryResult {
-  if (signal.aborted) return again(interrupted);
-  if (!isFailure(error)) throw error;
-  return error.code === 'VENDOR_MALFORMED' ? refused('VENDOR_MALFORMED') : again(error.code, error.retryAfterMs);
-}
-
-/** Gives the results of a batch with those held back that come after one of the same person which did not get through. For targets that keep the order of a batch. */
 export function holdBackBehindFailed(batch: readonly Outgoing[], results: readonly DeliveryResult[]): readonly DeliveryResult[] {
   const stopped = new Set<string>();
   return batch.map(({ event: { subject } }, index) => {
-    const result = results[index] ?? again(interrupted);
-    if (subject === undefined) return result;
+    const result = results[index] ?? again('INTERNAL');
+    if (subject === undefined || result.kind === 'delivered') return result;
     if (stopped.has(subject)) return result.kind === 'again' ? result : again(heldBack);
-    if (result.kind !== 'delivered') stopped.add(subject);
+    stopped.add(subject);
     return result;
   });
 }

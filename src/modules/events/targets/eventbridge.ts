@@ -4,9 +4,12 @@ import { createGuardedFetch, networkTransport, parseRetryAfter, type NetworkRule
 import { isFailure } from '../../../platform/failure.ts';
 import type { DeliveryResult, EventTarget, Outgoing } from '../target.ts';
 import { cutIntoCalls } from './cut-into-calls.ts';
-import { again, interrupted, refused } from './delivery-result.ts';
+import { attemptBatch, type Attempt } from './attempt.ts';
+import { again, refused } from './delivery-result.ts';
+import { openOnce } from './open-once.ts';
 import type { EventbridgeSettings } from './settings.ts';
 import type { TargetDeps } from './target-deps.ts';
+import { unlessAborted } from './unless-aborted.ts';
 
 /** What one call takes (PutEvents: 1 to 10 entries, and less than 256 KB as AWS counts them). */
 const callMost = { items: 10, bytes: 256 * 1024 - 1 };
@@ -46,43 +49,44 @@ type SdkResponse = { readonly statusCode: number; readonly headers: Record<strin
 export function createEventbridgeTarget(settings: EventbridgeSettings, deps: TargetDeps): EventTarget {
   const network: NetworkRules = { refusesPrivate: false };
   const carrier = createCarrier(settings, deps, network);
-  let loading: Promise<{ readonly sdk: typeof import('@aws-sdk/client-eventbridge'); readonly client: EventBridgeClient }> | undefined;
-  const open = async (): NonNullable<typeof loading> => {
+  const kept = openOnce(async (): Promise<{ readonly sdk: typeof import('@aws-sdk/client-eventbridge'); readonly client: EventBridgeClient }> => {
     // The SDK takes some tens of megabytes, so that it is loaded by who has events for a bus.
     const sdk = await import('@aws-sdk/client-eventbridge');
     const { region, access_key: accessKey } = settings;
     const credentials = accessKey === undefined ? {} : { credentials: { accessKeyId: accessKey.id, secretAccessKey: accessKey.secret } };
     return { sdk, client: new sdk.EventBridgeClient({ region, endpoint: endpointOf(settings), maxAttempts: 1, requestHandler: carrier, ...credentials }) };
-  };
-  const put = async (entries: readonly Entry[], signal: AbortSignal): Promise<readonly DeliveryResult[]> => {
+  });
+  const put = async (entries: readonly Entry[], attempt: Attempt): Promise<readonly DeliveryResult[]> => {
+    const { signal } = attempt;
     try {
-      const { sdk, client } = await (loading ??= open());
-      const { Entries: results } = await client.send(new sdk.PutEventsCommand({ Entries: entries.map(({ entry }) => entry) }), { abortSignal: signal });
+      const { sdk, client } = await unlessAborted(kept.get(), signal);
+      const { Entries: results } = await unlessAborted(client.send(new sdk.PutEventsCommand({ Entries: entries.map(({ entry }) => entry) }), { abortSignal: signal }), signal);
       return results?.length === entries.length ? results.map(resultOfEntry) : entries.map(() => again('VENDOR_MALFORMED'));
     } catch (error) {
-      const result = signal.aborted ? again(interrupted) : resultOfCall(error, deps.clock.now());
+      const result = attempt.ended() ?? resultOfCall(error, deps.clock.now());
       if (result.kind !== 'refused' || entries.length === 1) return entries.map(() => result);
-      return (await Promise.all(entries.map(async (each) => put([each], signal)))).flat();
+      return (await Promise.all(entries.map(async (each) => put([each], attempt)))).flat();
     }
   };
   return {
     batchMax,
     order: 'one-by-one',
-    deliver: async (batch, signal) => {
-      const results: DeliveryResult[] = batch.map(() => refused('EVENT_TOO_LARGE'));
-      const entries = batch.map((each, index) => entryOf(each, index, settings.bus)).filter(({ bytes }) => bytes <= callMost.bytes);
-      let stopped: DeliveryResult | undefined;
-      for (const chunk of cutIntoCalls(entries, ({ bytes }) => bytes, callMost)) {
-        // A bus that took nothing of a call is not asked again for the rest of the batch.
-        const rest = stopped;
-        const answers = rest === undefined ? await put(chunk, signal) : chunk.map(() => rest);
-        if (answers.every(({ kind }) => kind === 'again')) stopped = answers.at(-1);
-        for (const [place, { index }] of chunk.entries()) results[index] = answers[place] ?? again('VENDOR_MALFORMED');
-      }
-      return results;
-    },
+    deliver: async (batch, signal) =>
+      attemptBatch(batch, signal, async (attempt) => {
+        const results: DeliveryResult[] = batch.map(() => refused('EVENT_TOO_LARGE'));
+        const entries = batch.map((each, index) => entryOf(each, index, settings.bus)).filter(({ bytes }) => bytes <= callMost.bytes);
+        let stopped: DeliveryResult | undefined;
+        for (const chunk of cutIntoCalls(entries, ({ bytes }) => bytes, callMost)) {
+          // A bus that took nothing of a call is not asked again for the rest of the batch.
+          const rest = stopped;
+          const answers = rest === undefined ? await put(chunk, attempt) : chunk.map(() => rest);
+          if (answers.every(({ kind }) => kind === 'again')) stopped = answers.at(-1);
+          for (const [place, { index }] of chunk.entries()) results[index] = answers[place] ?? again('VENDOR_MALFORMED');
+        }
+        return results;
+      }),
     close: async () => {
-      (await loading)?.client.destroy();
+      (await kept.opened())?.client.destroy();
       await networkTransport.release(network);
     },
   };
@@ -106,7 +110,7 @@ function resultOfEntry({ EventId: id, ErrorCode: error }: PutEventsResultEntry):
 
 function resultOfCall(error: unknown, now: number): DeliveryResult {
   if (isFailure(error)) return again(error.code, error.retryAfterMs);
-  if (!(error instanceof Error)) throw error;
+  if (!(error instanceof Error)) return again('INTERNAL');
   const { $response: response } = error as { readonly $response?: { readonly statusCode?: number; readonly headers?: Readonly<Record<string, string>> } };
   const status = response?.statusCode;
   const code = codeOf(error.name);

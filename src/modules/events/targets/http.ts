@@ -3,10 +3,13 @@ import { createClientCredentials, createGuardedFetch, networkTransport, type Net
 import { Failure } from '../../../platform/failure.ts';
 import { version } from '../../../version.ts';
 import type { DeliveryResult, EventTarget, Outgoing } from '../target.ts';
-import { again, ownRateLimit, refused, resultOfThrown, retryByAnswer } from './delivery-result.ts';
+import { attemptBatch, type Attempt } from './attempt.ts';
+import { again, ownRateLimit, refused, retryByAnswer } from './delivery-result.ts';
 import { fillEndpoint } from './fill-endpoint.ts';
 import type { HttpSettings } from './settings.ts';
+import { statusOnly } from './status-only.ts';
 import type { TargetDeps } from './target-deps.ts';
+import { unlessAborted } from './unless-aborted.ts';
 
 /** How many calls one batch makes side by side; each is about another person. */
 const batchMax = 16;
@@ -29,13 +32,13 @@ interface Authorisation {
 
 /**
  * Sends events to an API destination as EventBridge calls them: the body of the rule by the method, `*` of the endpoint filled, static headers under those of the
- * authorisation. 2xx is delivered; 401, 407 (after one fresh token), 408, 409, 429, 5xx, time-outs and failed connections are worth another try; everything else is
+ * authorisation. 2xx is delivered, whatever body; 401, 407 (after one fresh token), 408, 409, 429, 5xx, time-outs and failed connections are worth another try; everything else is
  * refused as `HTTP_<status>`. No redirect is followed. Fails with `CONFIG_INVALID` for a setting that cannot be.
  */
 export function createHttpTarget(settings: HttpSettings, deps: TargetDeps): EventTarget {
   const network: NetworkRules = { refusesPrivate: !settings.allow_private_network };
   const guard = { network, timeoutMs: settings.timeout_seconds * 1000, ...(deps.transport === undefined ? {} : { transport: deps.transport }) };
-  const fetch = createGuardedFetch({ egress: [originOf(settings.endpoint, deps.at)], ...guard });
+  const fetch = createGuardedFetch({ egress: [originOf(settings.endpoint, deps.at)], ...guard, transport: statusOnly(deps.transport) });
   const authorise = createAuthorisation(settings, deps, guard);
   const headers = headersOf(settings, deps.at);
   const hasBody = settings.method !== 'GET' && settings.method !== 'HEAD';
@@ -45,12 +48,12 @@ export function createHttpTarget(settings: HttpSettings, deps: TargetDeps): Even
     for (const [name, value] of [...headers, ...Object.entries(by.headers)]) all.set(name, value);
     return fetch(url, { method: settings.method, headers: all, signal, ...(hasBody ? { body } : {}) });
   };
-  const send = async (outgoing: Outgoing, signal: AbortSignal): Promise<DeliveryResult> => {
-    const url = fillEndpoint(settings.endpoint, outgoing.pathParameters);
-    if (url === undefined) return refused('PATH_PARAMETER');
-    const place = await deps.acquire();
-    if (!place.allowed) return again(ownRateLimit, place.retryAfterMs);
+  const send = async (outgoing: Outgoing, { signal, resultOf }: Attempt): Promise<DeliveryResult> => {
     try {
+      const url = fillEndpoint(settings.endpoint, outgoing.pathParameters);
+      if (url === undefined) return refused('PATH_PARAMETER');
+      const place = await unlessAborted(deps.acquire(), signal);
+      if (!place.allowed) return again(ownRateLimit, place.retryAfterMs);
       if (place.waitMs > 0) await pause(place.waitMs, undefined, { signal });
       const by = await authorise(signal);
       let answer = await call(url, outgoing, by, signal);
@@ -61,13 +64,13 @@ export function createHttpTarget(settings: HttpSettings, deps: TargetDeps): Even
       if (answer.ok) return { kind: 'delivered' };
       return retried.has(answer.status) || answer.status >= 500 ? retryByAnswer(answer, deps.clock.now()) : refused(`HTTP_${answer.status}`);
     } catch (error) {
-      return resultOfThrown(error, signal);
+      return resultOf(error);
     }
   };
   return {
     batchMax,
     order: 'one-by-one',
-    deliver: async (batch, signal) => Promise.all(batch.map(async (each) => send(each, signal))),
+    deliver: async (batch, signal) => attemptBatch(batch, signal, async (attempt) => Promise.all(batch.map(async (each) => send(each, attempt)))),
     close: async () => networkTransport.release(network),
   };
 }

@@ -1,6 +1,8 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Producer, ProducerOptions } from '@platformatic/kafka';
 import type { DeliveryResult, EventTarget, Outgoing } from '../target.ts';
-import { again, holdBackBehindFailed, interrupted } from './delivery-result.ts';
+import { attemptBatch, type Attempt } from './attempt.ts';
+import { again, holdBackBehindFailed } from './delivery-result.ts';
 import { sendInOrder, type Sent } from './send-in-order.ts';
 import type { KafkaSettings } from './settings.ts';
 import { unlessAborted } from './unless-aborted.ts';
@@ -11,8 +13,8 @@ const batchMax = 500;
 /** Of a request to a broker, and for the broker's own wait for its replicas. */
 const answerTimeoutMs = 8000;
 const connectTimeoutMs = 5000;
-/** A batch that has no answer by then, whatever the client is trying, is given back. */
-const patienceMs = 20_000;
+/** Of ending connections: a broker that stands still and does not take what was written to it would hold them open. */
+const closeMs = 1000;
 
 /** What a broker finds wrong with a record itself. */
 const aboutTheRecord: ReadonlySet<string> = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'INVALID_TIMESTAMP', 'CORRUPT_MESSAGE', 'POLICY_VIOLATION', 'UNSUPPORTED_FOR_MESSAGE_FORMAT']);
@@ -30,7 +32,7 @@ interface Kept {
  * Sends events to a topic of Kafka, keyed by the person's pseudonym, so that the events of one person lie in one partition in their order; every replica in step has
  * to have them (`acks=all`). An idempotent producer keeps the client's own repetitions from being written twice; a delivery that is made again later may be, under
  * the same `ce_id`. Headers are those of a CloudEvent, so that a body which a rule shaped is its data in binary mode. A record that a broker finds wrong is refused
- * under Kafka's code; what is behind it about the same person comes again.
+ * under Kafka's code, and what is behind it is sent all the same.
  */
 export function createKafkaTarget(settings: KafkaSettings): EventTarget {
   let opening: Promise<Kept> | undefined;
@@ -38,45 +40,48 @@ export function createKafkaTarget(settings: KafkaSettings): EventTarget {
   const drop = async (): Promise<void> => {
     const held = opening;
     opening = undefined;
-    await held?.then(async ({ producer }) => producer.close(true)).catch(() => undefined);
+    const closed = held?.then(async ({ producer }) => producer.close(true)).catch(() => undefined);
+    await Promise.race([closed, pause(closeMs, undefined, { ref: false })]);
   };
-  const send = async (batch: readonly Outgoing[], signal: AbortSignal): Promise<readonly DeliveryResult[]> => {
-    signal.throwIfAborted();
-    const kept = await (opening ??= open(settings, isIdempotent));
+  const partitionsOf = async (kept: Kept): Promise<number | undefined> => {
     await kept.begin();
     const { topics } = await kept.producer.metadata({ topics: [settings.topic] });
-    const count = topics.get(settings.topic)?.partitionsCount ?? 1;
+    return topics.get(settings.topic)?.partitionsCount;
+  };
+  const send = async (batch: readonly Outgoing[], attempt: Attempt): Promise<readonly DeliveryResult[]> => {
+    attempt.signal.throwIfAborted();
+    const kept = await (opening ??= open(settings, isIdempotent));
+    const count = (await unlessAborted(partitionsOf(kept), attempt.signal)) ?? 1;
     const placed = batch.map((outgoing, index) => place(outgoing, index, count, kept.kafka, settings.topic));
-    const results: DeliveryResult[] = batch.map(() => again(interrupted));
+    const results: DeliveryResult[] = batch.map(() => again('INTERNAL'));
     // A call for each partition: what fails in one says nothing about the others.
     const partitions = Map.groupBy(placed, ({ message }) => message.partition).values();
     await Promise.all(
       [...partitions].map(async (records) => {
-        const answers = await sendInOrder(records, async (some) => produce(some, kept.producer));
-        for (const [at, { index }] of records.entries()) results[index] = answers[at] ?? again(interrupted);
+        const answers = await sendInOrder(records, async (some) => produce(some, kept.producer, attempt));
+        for (const [at, { index }] of records.entries()) results[index] = answers[at] ?? again('INTERNAL');
       }),
     );
     return results;
   };
-  const deliver = async (batch: readonly Outgoing[], signal: AbortSignal): Promise<readonly DeliveryResult[]> => {
-    const ends = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]);
+  const tryAll = async (batch: readonly Outgoing[], attempt: Attempt): Promise<readonly DeliveryResult[]> => {
     try {
-      return holdBackBehindFailed(batch, await unlessAborted(send(batch, ends), ends));
+      const results = await send(batch, attempt);
+      // What is still under way ends with its time, so that nothing is written behind the back of the next try.
+      if (attempt.signal.aborted) await drop();
+      return holdBackBehindFailed(batch, results);
     } catch (error) {
-      // Also what is still under way ends with it, so that nothing is written behind the back of the next try.
       await drop();
-      if (ends.aborted) return batch.map(() => again(signal.aborted ? interrupted : 'VENDOR_TIMEOUT'));
       const codes = codesOf(error);
-      if (codes.length === 0) throw error;
-      if (isIdempotent && codes.some((code) => notIdempotent.has(code))) {
+      if (isIdempotent && !attempt.signal.aborted && codes.some((code) => notIdempotent.has(code))) {
         isIdempotent = false;
-        return deliver(batch, signal);
+        return tryAll(batch, attempt);
       }
-      const result = again(codeOf(codes));
+      const result = attempt.ended() ?? again(codeOf(codes));
       return batch.map(() => result);
     }
   };
-  return { batchMax, order: 'in-batch', deliver, close: drop };
+  return { batchMax, order: 'in-batch', deliver: async (batch, signal) => attemptBatch(batch, signal, async (attempt) => tryAll(batch, attempt)), close: drop };
 }
 
 async function open({ brokers, tls, sasl }: KafkaSettings, idempotent: boolean): Promise<Kept> {
@@ -123,16 +128,16 @@ function place({ event, body, contentType }: Outgoing, index: number, partitions
   return { index, message: { ...message, partition: compatibilityPartitioner(message, key ?? Buffer.from(event.id)) % partitions } };
 }
 
-async function produce(records: readonly Placed[], producer: Producer): Promise<Sent> {
+async function produce(records: readonly Placed[], producer: Producer, { signal, ended }: Attempt): Promise<Sent> {
   try {
-    const { offsets } = await producer.send({ acks: -1, messages: records.map(({ message }) => message) });
+    signal.throwIfAborted();
+    const { offsets } = await unlessAborted(producer.send({ acks: -1, messages: records.map(({ message }) => message) }), signal);
     const [first] = offsets ?? [];
     return { kind: 'sent', results: records.map((_, index) => ({ kind: 'delivered', ...(first === undefined ? {} : { reference: `${first.partition}:${first.offset + BigInt(index)}` }) })) };
   } catch (error) {
     const codes = codesOf(error);
-    if (codes.length === 0) throw error;
     const fault = codes.find((code) => aboutTheRecord.has(code));
-    return fault === undefined ? { kind: 'failed', result: again(codeOf(codes)) } : { kind: 'fault', code: `KAFKA_${fault}` };
+    return fault === undefined ? { kind: 'failed', result: ended() ?? again(codeOf(codes)) } : { kind: 'fault', code: `KAFKA_${fault}` };
   }
 }
 
@@ -151,8 +156,10 @@ function codesOf(error: unknown): readonly string[] {
   return found;
 }
 
+/** One code for what was thrown: Kafka's own name, what it means for the connection, or `INTERNAL` for an error that has no code at all. */
 function codeOf(codes: readonly string[]): string {
-  const [first = ''] = codes;
+  const [first] = codes;
+  if (first === undefined) return 'INTERNAL';
   if (/^[A-Z]+(?:_[A-Z]+)*$/u.test(first) && !first.startsWith('PLT_') && !/^E[A-Z]+$/u.test(first)) return first.startsWith('KAFKA_') ? first : `KAFKA_${first}`;
   if (codes.includes('PLT_KFK_AUTHENTICATION')) return 'CONNECTION_AUTH';
   return codes.includes('PLT_KFK_TIMEOUT') || codes.includes('ETIMEDOUT') ? 'VENDOR_TIMEOUT' : 'VENDOR_UNAVAILABLE';

@@ -3,10 +3,13 @@ import { createGoogleCalls, createGuardedFetch, googleAccountSchema, networkTran
 import { Failure } from '../../../platform/failure.ts';
 import type { DeliveryResult, EventTarget, Outgoing } from '../target.ts';
 import { cutIntoCalls } from './cut-into-calls.ts';
-import { again, holdBackBehindFailed, interrupted, refused, resultOfThrown } from './delivery-result.ts';
+import { attemptBatch, type Attempt } from './attempt.ts';
+import { again, heldBack, holdBackBehindFailed, interrupted, refused } from './delivery-result.ts';
+import { openOnce } from './open-once.ts';
 import { sendInOrder, type Sent } from './send-in-order.ts';
 import type { PubsubSettings } from './settings.ts';
 import type { TargetDeps } from './target-deps.ts';
+import { unlessAborted } from './unless-aborted.ts';
 
 const scope = 'https://www.googleapis.com/auth/pubsub';
 const batchMax = 500;
@@ -38,7 +41,7 @@ interface Message {
 /**
  * Publishes events on a topic of Google Cloud Pub/Sub by its SDK, with `event_id`, `type`, `subject` and `content-type` as attributes. Where the topic is ordered, the
  * pseudonym of the person is the ordering key, a call has the messages of one person only, and after one that failed nothing of that person is published until it
- * came through: the SDK's own publisher, which would pause the key in the process, is not between. A call is taken whole or not at all; a repetition has another
+ * came through or is given up: the SDK's own publisher, which would pause the key in the process, is not between. A call is taken whole or not at all; a repetition has another
  * message id and the same `event_id`. Fails with `CONFIG_INVALID` for credentials that are none.
  */
 export function createPubsubTarget(settings: PubsubSettings, deps: TargetDeps): EventTarget {
@@ -52,29 +55,30 @@ export function createPubsubTarget(settings: PubsubSettings, deps: TargetDeps): 
     return answer;
   };
   const calls = createGoogleCalls({ service: 'Pub/Sub', endpoint: settings.endpoint, credentials: account.data, scope }, { fetch, now: deps.clock.now });
-  let loading: Promise<v1.PublisherClient> | undefined;
-  const open = async (): Promise<v1.PublisherClient> => {
+  const client = openOnce(async (): Promise<v1.PublisherClient> => {
     const { v1: sdk } = await import('@google-cloud/pubsub');
     return new sdk.PublisherClient(calls.clientOptions as ConstructorParameters<typeof v1.PublisherClient>[0]);
-  };
+  });
   return {
     batchMax,
     order: settings.ordered ? 'in-batch' : 'one-by-one',
-    deliver: async (batch, signal) => {
-      const publisher = await (loading ??= open());
-      const results: DeliveryResult[] = batch.map(() => refused('EVENT_TOO_LARGE'));
-      const groups = groupsOf(batch, settings.ordered);
-      const lane = async (): Promise<void> => {
-        for (let group = groups.shift(); group !== undefined; group = groups.shift()) {
-          const answers = await publishGroup(group, settings.topic, publisher, calls, signal);
-          for (const [place, { index }] of group.entries()) results[index] = answers[place] ?? again(interrupted);
-        }
-      };
-      await Promise.all(Array.from({ length: callsMax }, lane));
-      return settings.ordered ? holdBackBehindFailed(batch, results) : results;
-    },
+    deliver: async (batch, signal) =>
+      attemptBatch(batch, signal, async (attempt) => {
+        const publisher = await unlessAborted(client.get(), attempt.signal);
+        const results: DeliveryResult[] = batch.map(() => refused('EVENT_TOO_LARGE'));
+        const groups = groupsOf(batch, settings.ordered);
+        const lane = async (): Promise<void> => {
+          for (let group = groups.shift(); group !== undefined; group = groups.shift()) {
+            const answers = attempt.signal.aborted ? [] : await publishGroup(group, settings.topic, publisher, calls, attempt);
+            // What the time of the batch did not reach has not been tried.
+            for (const [place, { index }] of group.entries()) results[index] = answers[place] ?? again(signal.aborted ? interrupted : heldBack);
+          }
+        };
+        await Promise.all(Array.from({ length: callsMax }, lane));
+        return settings.ordered ? holdBackBehindFailed(batch, results) : results;
+      }),
     close: async () => {
-      await (await loading)?.close();
+      await (await client.opened())?.close();
       await networkTransport.release(network);
     },
   };
@@ -94,27 +98,26 @@ function sizeOf({ data, attributes, orderingKey = '' }: Message): number {
   return envelopeBytes + Math.ceil(data.length / 3) * 4 + Buffer.byteLength(JSON.stringify(attributes)) + Buffer.byteLength(orderingKey);
 }
 
-async function publishGroup(group: readonly Message[], topic: string, publisher: v1.PublisherClient, calls: GoogleCalls, signal: AbortSignal): Promise<readonly DeliveryResult[]> {
+async function publishGroup(group: readonly Message[], topic: string, publisher: v1.PublisherClient, calls: GoogleCalls, attempt: Attempt): Promise<readonly DeliveryResult[]> {
   const results: DeliveryResult[] = [];
   for (const chunk of cutIntoCalls(group, sizeOf, callMost)) {
-    const hasFailed = results.some(({ kind }) => kind === 'again');
     // Of the same person, or at a service that has just not answered: the rest waits for the next try.
-    const answers = hasFailed ? chunk.map(() => results.findLast(({ kind }) => kind === 'again') ?? again(interrupted)) : await sendInOrder(chunk, async (some) => publish(some, topic, publisher, calls, signal));
+    const failed = results.findLast(({ kind }) => kind === 'again');
+    const answers = failed === undefined ? await sendInOrder(chunk, async (some) => publish(some, topic, publisher, calls, attempt)) : chunk.map(() => failed);
     results.push(...answers);
   }
   return results;
 }
 
-async function publish(messages: readonly Message[], topic: string, publisher: v1.PublisherClient, calls: GoogleCalls, signal: AbortSignal): Promise<Sent> {
+async function publish(messages: readonly Message[], topic: string, publisher: v1.PublisherClient, calls: GoogleCalls, { signal, resultOf }: Attempt): Promise<Sent> {
   try {
     signal.throwIfAborted();
-    const [{ messageIds }] = await calls.run(async () => publisher.publish({ topic, messages: messages.map(({ index: _index, ...message }) => message) }, once), signal);
+    const call = calls.run(async () => publisher.publish({ topic, messages: messages.map(({ index: _index, ...message }) => message) }, once), signal);
+    const [{ messageIds }] = await unlessAborted(call, signal);
     if (messageIds?.length !== messages.length || messageIds.some((id) => !/^[\w-]{1,100}$/u.test(id))) return { kind: 'failed', result: again('VENDOR_MALFORMED') };
     return { kind: 'sent', results: messageIds.map((reference) => ({ kind: 'delivered', reference })) };
   } catch (error) {
     if (error instanceof MessageRefused) return { kind: 'fault', code: error.code };
-    const result = resultOfThrown(error, signal);
-    // What could not be read says nothing of whether the messages are there.
-    return { kind: 'failed', result: result.kind === 'refused' ? again(result.code) : result };
+    return { kind: 'failed', result: resultOf(error) };
   }
 }

@@ -1,14 +1,14 @@
 /**
  * Appends events to a stream, each delivery once, and keeps the newest of each person.
  * KEYS: the stream; then for each event the mark of its delivery and, with a projection, the person's hash. ARGV: the stream's length, for how many seconds a mark is
- * kept, 1 with a projection; then for each event id, seq, type, source, subject, time, content type, body.
+ * kept, for how many a person's hash is kept after its last event, 0 without a projection; then for each event id, seq, type, source, subject, time, content type, body.
  * Answers for each event the id of its entry, `!` and the error, or `held` where one before it about the same person failed. The mark is set last: were the server
  * to stop in between, the event would be appended twice rather than never.
  */
 export const appendScript = `
 local answers = {}
 local failed = {}
-local projects = ARGV[3] == '1'
+local projects = tonumber(ARGV[3]) > 0
 local step = projects and 2 or 1
 local count = (#ARGV - 3) / 8
 for n = 0, count - 1 do
@@ -47,6 +47,7 @@ for n = 0, count - 1 do
         failed[subject] = true
       elseif not newest or tonumber(newest) < tonumber(seq) then
         redis.call('HSET', hash, 'seq', seq, 'id', id, 'type', kind, 'time', time, 'content_type', content, 'event', body)
+        redis.call('EXPIRE', hash, ARGV[3])
       end
     end
   end

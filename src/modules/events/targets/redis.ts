@@ -1,7 +1,8 @@
 import type { Redis } from 'ioredis';
 import { Failure } from '../../../platform/failure.ts';
 import type { DeliveryResult, EventTarget, Outgoing } from '../target.ts';
-import { again, heldBack, interrupted, refused } from './delivery-result.ts';
+import { attemptBatch, type Attempt } from './attempt.ts';
+import { again, heldBack, refused } from './delivery-result.ts';
 import { appendScript } from './redis-append-script.ts';
 import type { RedisSettings } from './settings.ts';
 import type { TargetDeps } from './target-deps.ts';
@@ -12,8 +13,12 @@ const batchMax = 100;
 const connectTimeoutMs = 5000;
 const answerTimeoutMs = 5000;
 
-/** What is wrong with an event or the key of the stream, and would be the next time. Everything else that Redis says passes, or an operator mends it. */
-const lasting = /^(?:ERR|WRONGTYPE)$/u;
+/**
+ * What the script says of one event that is wrong with it or with the key it belongs under, and would be the next time. Said of a whole call the same words mean a
+ * full server, another password or a proxy with nobody behind it: those pass, or an operator mends them. So does a permission that is missing, which Redis reports
+ * to a script under `ERR`.
+ */
+const lasting = /^(?:WRONGTYPE|ERR(?! (?:The user executing|ACL failure)))\b/u;
 
 /**
  * Appends events to a stream of Redis and keeps, where a projection is configured, the newest event about each person in a hash of its own. A batch is one script,
@@ -35,7 +40,7 @@ export function createRedisTarget(settings: RedisSettings, deps: TargetDeps): Ev
     await ready;
     return redis;
   };
-  const append = async (batch: readonly Outgoing[], signal: AbortSignal): Promise<readonly DeliveryResult[]> => {
+  const append = async (batch: readonly Outgoing[], { signal, ended }: Attempt): Promise<readonly DeliveryResult[]> => {
     const call = argumentsOf(batch, settings);
     try {
       const work = connected().then(async (redis): Promise<unknown> => redis.eval(appendScript, ...call));
@@ -43,14 +48,14 @@ export function createRedisTarget(settings: RedisSettings, deps: TargetDeps): Ev
     } catch (error) {
       // What is still on its way over this connection is nothing that anybody waits for.
       await drop();
-      const result = signal.aborted ? again(interrupted) : resultOfError(error);
+      const result = ended() ?? again(codeOfError(error));
       return batch.map(() => result);
     }
   };
   return {
     batchMax,
     order: 'in-batch',
-    deliver: append,
+    deliver: async (batch, signal) => attemptBatch(batch, signal, async (attempt) => append(batch, attempt)),
     close: drop,
   };
 }
@@ -94,9 +99,9 @@ function hangUp(redis: Redis): void {
 }
 
 /** The keys and arguments of the script, as it names them. */
-function argumentsOf(batch: readonly Outgoing[], { stream, length_max: lengthMax, projection, age_hours: ageHours }: RedisSettings): [number, ...(string | number)[]] {
+function argumentsOf(batch: readonly Outgoing[], { stream, length_max: lengthMax, projection, projection_days: projectionDays, age_hours: ageHours }: RedisSettings): [number, ...(string | number)[]] {
   const keys: string[] = [stream];
-  const values: (string | number)[] = [lengthMax, Math.ceil(ageHours * 3600), projection === undefined ? 0 : 1];
+  const values: (string | number)[] = [lengthMax, Math.ceil(ageHours * 3600), projection === undefined ? 0 : projectionDays * 86_400];
   for (const { deliveryId, event, body, contentType } of batch) {
     keys.push(`${stream}:delivered:${deliveryId}`, ...(projection === undefined ? [] : [`${projection}${event.subject ?? ''}`]));
     values.push(event.id, event.seq, event.type, event.source, event.subject ?? '', new Date(event.at).toISOString(), contentType, body);
@@ -111,14 +116,15 @@ function resultsOf(batch: readonly Outgoing[], answer: unknown): readonly Delive
     const line = lines[index];
     if (typeof line !== 'string') return again('VENDOR_MALFORMED');
     if (line === 'held') return again(heldBack);
-    return line.startsWith('!') ? resultOfError(new Error(line.slice(1))) : { kind: 'delivered', reference: line };
+    if (!line.startsWith('!')) return { kind: 'delivered', reference: line };
+    const code = codeOfError(new Error(line.slice(1)));
+    return lasting.test(line.slice(1)) ? refused(code) : again(code);
   });
 }
 
-function resultOfError(error: unknown): DeliveryResult {
-  if (!(error instanceof Error)) throw error;
-  if (error.message === 'Command timed out' || (error as NodeJS.ErrnoException).code === 'ETIMEDOUT') return again('VENDOR_TIMEOUT');
+function codeOfError(error: unknown): string {
+  if (!(error instanceof Error)) return 'INTERNAL';
+  if (error.message === 'Command timed out' || (error as NodeJS.ErrnoException).code === 'ETIMEDOUT') return 'VENDOR_TIMEOUT';
   const word = /^-?([A-Z]{2,20})\b/u.exec(error.message)?.[1];
-  if (word === undefined) return again('VENDOR_UNAVAILABLE');
-  return lasting.test(word) ? refused(`REDIS_${word}`) : again(`REDIS_${word}`);
+  return word === undefined ? 'VENDOR_UNAVAILABLE' : `REDIS_${word}`;
 }
