@@ -32,10 +32,10 @@ export interface EventTarget {
   /**
    * `one-by-one`: the events of one person are given one after the other, the next when the one before is delivered or given up, and a batch has at most one of
    * each person. `in-batch`: the target keeps the order of a batch, so that it may have several of one person; where one of them fails, those of the same
-   * person behind it must come back as `again`.
+   * person behind it come back as `again`, but for those that were delivered all the same.
    */
   readonly order: 'one-by-one' | 'in-batch';
-  /** Sends a batch, and says of each what became of it, in the order given. Never throws for what the other side does. */
+  /** Sends a batch, and says of each what became of it, in the order given, within about 30 s; `INTERRUPTED` only where the signal was given. Never throws. */
   readonly deliver: (batch: readonly Outgoing[], signal: AbortSignal) => Promise<readonly DeliveryResult[]>;
   /** Lets go of sockets. */
   readonly close: () => Promise<void>;

@@ -1,10 +1,11 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createEventbridgeTarget } from '../../../src/modules/events/targets/eventbridge.ts';
 import type { EventbridgeSettings } from '../../../src/modules/events/targets/settings.ts';
 import type { EventTarget } from '../../../src/modules/events/target.ts';
 import { freePort } from '../../support/embedded-postgres.ts';
 import { inShort, nowMs, outgoing, targetDeps, unending } from '../../support/outgoing.ts';
 import { startScriptedServer, type Answer, type Received, type ScriptedServer } from '../../support/scripted-server.ts';
+import { hasten } from './hasten.ts';
 
 interface Entry {
   readonly Time: number;
@@ -42,6 +43,7 @@ beforeEach(() => {
   server.answerWith(answerEntries((entry) => ({ EventId: `event-${String(nOf(entry))}` })));
 });
 afterEach(async () => {
+  vi.restoreAllMocks();
   await Promise.all(opened.splice(0).map(async (each) => each.close()));
 });
 
@@ -134,6 +136,21 @@ describe('a bus of EventBridge', () => {
       return 'hang';
     });
     expect(inShort(await open().deliver(batchOf(12), stop.signal))).toEqual(Array.from({ length: 12 }, () => 'again INTERRUPTED'));
+  });
+
+  test('that takes call after call slowly has the rest of a batch again when the time of the try has passed, and keeps what it took', async () => {
+    const target = open();
+    expect(inShort(await target.deliver([outgoing(99)], unending))).toEqual(['delivered']);
+    hasten(20);
+    server.answerWith((request) => {
+      // Within the time of a call, and three of them are beyond that of the try.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
+      return answerEntries(() => ({ EventId: 'event' }))(request);
+    });
+    const results = inShort(await target.deliver(batchOf(100), unending));
+    expect(results[0]).toBe('delivered');
+    expect(results.at(-1)).toBe('again VENDOR_TIMEOUT');
+    expect(server.received.length).toBeLessThan(7);
   });
 
   test('has no socket left when its target is closed', async () => {

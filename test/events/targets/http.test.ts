@@ -1,4 +1,5 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createHttpTarget } from '../../../src/modules/events/targets/http.ts';
 import type { HttpSettings } from '../../../src/modules/events/targets/settings.ts';
 import type { TargetDeps } from '../../../src/modules/events/targets/target-deps.ts';
@@ -6,6 +7,7 @@ import type { EventTarget } from '../../../src/modules/events/target.ts';
 import { inShort, nowMs, outgoing, targetDeps, unending } from '../../support/outgoing.ts';
 import { freePort } from '../../support/embedded-postgres.ts';
 import { startScriptedServer, type ScriptedServer } from '../../support/scripted-server.ts';
+import { hasten } from './hasten.ts';
 
 let server: ScriptedServer;
 const opened: EventTarget[] = [];
@@ -38,6 +40,7 @@ beforeEach(() => {
   server.answerWith(() => ({ status: 200 }));
 });
 afterEach(async () => {
+  vi.restoreAllMocks();
   await Promise.all(opened.splice(0).map(async (each) => each.close()));
 });
 
@@ -146,10 +149,60 @@ describe('an API destination', () => {
   test.each([
     ['hang', 'again VENDOR_TIMEOUT'],
     ['drop', 'again VENDOR_UNAVAILABLE'],
-    ['cut', 'again VENDOR_UNAVAILABLE'],
-  ] as const)('that does not come to the end of its answer (%s) is tried again', async (answer, expected) => {
+  ] as const)('that does not answer (%s) is tried again', async (answer, expected) => {
     server.answerWith(() => answer);
     expect(await one(open())).toBe(expected);
+  });
+
+  test.each([
+    [200, 'delivered'],
+    [503, 'again HTTP_503'],
+    [422, 'refused HTTP_422'],
+  ])('that answers %i with a body that is too large to be read: %s, since the status says it', async (status, expected) => {
+    server.answerWith(() => ({ status, body: 'x'.repeat(9 * 1024 * 1024) }));
+    expect(await one(open({ timeout_seconds: 5 }))).toBe(expected);
+    expect(server.received).toHaveLength(1);
+  });
+
+  test('that answers 200 with a body that breaks off is delivered', async () => {
+    server.answerWith(() => 'cut');
+    expect(await one(open())).toBe('delivered');
+  });
+
+  test('whose token, call, new token and second call each take long has its events again when the time of the try has passed, not of each', async () => {
+    hasten(100);
+    const slow = open({ timeout_seconds: 30 });
+    server.answerWith(() => 'hang');
+    const begun = performance.now();
+    expect(await one(slow)).toBe('again VENDOR_TIMEOUT');
+    expect(performance.now() - begun).toBeLessThan(3000);
+    let answers = 0;
+    const transport: TargetDeps['transport'] = async (url, init) => {
+      answers += 1;
+      await pause(200, undefined, { signal: init.signal as AbortSignal });
+      const token = url.pathname === '/token';
+      const body = token ? new Blob([JSON.stringify({ access_token: 'token-1', token_type: 'bearer' })]).stream() : null;
+      return { status: token ? 200 : 401, statusText: '', headers: [], body };
+    };
+    const auth = { kind: 'oauth', token_url: `${server.url}/token`, method: 'POST', client_id: 'client', client_secret: 'secret' } as const;
+    // 300 ms are the time of the try here, and 200 ms of each call are within its own.
+    expect(await one(open({ auth, timeout_seconds: 30 }, { transport }))).toBe('again VENDOR_TIMEOUT');
+    expect(answers).toBe(2);
+  });
+
+  test('is tried again where its own limit cannot be read, whatever the database throws, and where it is not answered in time', async () => {
+    const failing = async (): Promise<never> => {
+      throw new Error('connection terminated');
+    };
+    expect(await one(open({}, { acquire: failing }))).toBe('again INTERNAL');
+    hasten(100);
+    expect(await one(open({}, { acquire: async () => new Promise<never>(() => undefined) }))).toBe('again VENDOR_TIMEOUT');
+    expect(server.received).toEqual([]);
+  });
+
+  test('whose token endpoint answers 200 with a page that is no token is tried later', async () => {
+    server.answerWith(({ path }) => (path === '/token' ? { status: 200, body: '<html>We will be back soon</html>' } : { status: 200 }));
+    expect(await one(open({ auth: { kind: 'oauth', token_url: `${server.url}/token`, method: 'POST', client_id: 'client', client_secret: 'secret' } }))).toBe('again VENDOR_MALFORMED');
   });
 
   test('that is down is tried again', async () => {

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createPubsubTarget } from '../../../src/modules/events/targets/pubsub.ts';
 import type { PubsubSettings } from '../../../src/modules/events/targets/settings.ts';
 import type { EventTarget, Outgoing } from '../../../src/modules/events/target.ts';
@@ -7,6 +7,7 @@ import type { Simulator } from '../../../src/sandbox/simulator.ts';
 import { freePort } from '../../support/embedded-postgres.ts';
 import { inShort, outgoing, targetDeps, unending } from '../../support/outgoing.ts';
 import { startScriptedServer, type Received, type ScriptedServer } from '../../support/scripted-server.ts';
+import { hasten } from './hasten.ts';
 
 interface Stored {
   readonly messageId: string;
@@ -46,6 +47,7 @@ beforeEach(() => {
   server.answerWith(accept);
 });
 afterEach(async () => {
+  vi.restoreAllMocks();
   await Promise.all(opened.splice(0).map(async (each) => each.close()));
 });
 
@@ -84,10 +86,10 @@ describe('a topic of Pub/Sub', () => {
     expect(callsOf(server.received)).toEqual([[1], [2]]);
   });
 
-  test('that refuses one message of a person has that one refused, and those behind it again, and the others’ messages', async () => {
+  test('that refuses one message of a person has that one refused, and those behind it published once, and the others’ messages', async () => {
     server.answerWith((request) => (callsOf([request])[0]?.includes(3) ? google(400, 'INVALID_ARGUMENT') : accept(request)));
     const batch = [1, 2, 3, 4].map((n) => outgoing(n, { subject: 'req_a' }));
-    expect(await short(open({ endpoint: server.url }), [...batch, outgoing(5, { subject: 'req_b' })])).toEqual(['delivered', 'delivered', 'refused HTTP_400', 'again HELD_BACK', 'delivered']);
+    expect(await short(open({ endpoint: server.url }), [...batch, outgoing(5, { subject: 'req_b' })])).toEqual(['delivered', 'delivered', 'refused HTTP_400', 'delivered', 'delivered']);
   });
 
   test('where one person’s call fails has nothing more of that person published, while another’s goes on', async () => {
@@ -135,6 +137,21 @@ describe('a topic of Pub/Sub', () => {
       return 'hang';
     });
     expect(await short(open({ endpoint: server.url }), [outgoing(1), outgoing(2)], stop.signal)).toEqual(['again INTERRUPTED', 'again INTERRUPTED']);
+  });
+
+  test('that says nothing has the events again when the time of the try has passed, and those that it did not come to untried', async () => {
+    const target = open({ endpoint: server.url });
+    expect(await short(target, [outgoing(99)])).toEqual(['delivered']);
+    server.received.length = 0;
+    server.answerWith((request) => (callsOf([request])[0]?.includes(1) ? accept(request) : 'hang'));
+    const batch = Array.from({ length: 40 }, (_, n) => outgoing(n + 1, { subject: `req_${n}` }));
+    // A call ends after 15 s by itself, and a try after 30 s: two calls in each lane.
+    hasten(20);
+    const results = await short(target, batch);
+    expect(results[0]).toBe('delivered');
+    expect(results.filter((each) => each === 'again VENDOR_TIMEOUT').length).toBe(server.received.length - 1);
+    expect(results.filter((each) => each === 'again HELD_BACK').length).toBe(40 - server.received.length);
+    expect(server.received.length).toBeLessThan(30);
   });
 
   test('has no connection left when its target is closed', async () => {

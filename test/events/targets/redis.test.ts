@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createConnection, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createRedisTarget } from '../../../src/modules/events/targets/redis.ts';
 import type { RedisSettings } from '../../../src/modules/events/targets/settings.ts';
 import type { EventTarget, Outgoing } from '../../../src/modules/events/target.ts';
@@ -9,16 +9,18 @@ import { freePort } from '../../support/embedded-postgres.ts';
 import { inShort, outgoing, targetDeps, unending } from '../../support/outgoing.ts';
 import { redisMissing, startRedis, type TestRedis } from '../../support/redis.ts';
 import { startRudeServer } from '../../support/scripted-server.ts';
+import { hasten } from './hasten.ts';
 
 const opened: EventTarget[] = [];
 const open = (url: string, rest: Partial<RedisSettings> = {}): EventTarget => {
-  const target = createRedisTarget({ kind: 'redis', attempts: 186, age_hours: 24, url, stream: 'privacy', length_max: 1_000_000, ...rest }, targetDeps);
+  const target = createRedisTarget({ kind: 'redis', attempts: 186, age_hours: 24, url, stream: 'privacy', length_max: 1_000_000, projection_days: 30, ...rest }, targetDeps);
   opened.push(target);
   return target;
 };
 const short = async (target: EventTarget, batch: readonly Outgoing[], signal = unending): Promise<readonly string[]> => inShort(await target.deliver(batch, signal));
 
 afterEach(async () => {
+  vi.restoreAllMocks();
   await Promise.all(opened.splice(0).map(async (each) => each.close()));
 });
 
@@ -116,6 +118,17 @@ describe.skipIf(redisMissing !== undefined)(`a stream of Redis${redisMissing ===
     expect(await entries()).toHaveLength(5);
   });
 
+  test('keeps what it has beside it about a person for its days after the last event, and no longer', async () => {
+    const daySeconds = 86_400;
+    await short(open(redis.url, { projection: 'privacy:of:', projection_days: 2 }), [outgoing(1, { subject: 'req_a' })]);
+    expect(await reader.ttl('privacy:of:req_a')).toBeGreaterThan(2 * daySeconds - 60);
+    expect(await reader.ttl('privacy:of:req_a')).toBeLessThanOrEqual(2 * daySeconds);
+    await reader.expire('privacy:of:req_a', 5);
+    const target = open(redis.url, { projection: 'privacy:of:', projection_days: 3 });
+    await short(target, [outgoing(2, { subject: 'req_a' })]);
+    expect(await reader.ttl('privacy:of:req_a')).toBeGreaterThan(2 * daySeconds);
+  });
+
   test('holds back what comes behind an event that did not get through, for that person only', async () => {
     await reader.set('privacy:of:req_a', 'not a hash');
     const target = open(redis.url, { projection: 'privacy:of:' });
@@ -143,6 +156,30 @@ describe.skipIf(redisMissing !== undefined)(`a stream of Redis${redisMissing ===
     expect(await short(open(withPassword('right')), [outgoing(1)])).toEqual(['delivered']);
     await Promise.all(opened.splice(0).map(async (each) => each.close()));
     await guarded.stop();
+  });
+
+  test('that has no room for another connection is tried again', async () => {
+    const full = await startRedis();
+    const other = new Redis(full.url);
+    await other.config('SET', 'maxclients', '1');
+    const target = open(full.url);
+    expect(await short(target, [outgoing(1)])).toMatchObject([expect.stringMatching(/^again (?:REDIS_ERR|VENDOR_UNAVAILABLE)$/u)]);
+    await other.config('SET', 'maxclients', '100');
+    expect(await short(target, [outgoing(1)])).toEqual(['delivered']);
+    other.disconnect();
+    await target.close();
+    await full.stop();
+  });
+
+  test('whose user may run a script and not write by it is tried again, and takes the event once that is mended', async () => {
+    const user = 'quittance';
+    await reader.call('ACL', 'SETUSER', user, 'on', '>right', '~*', '+@all', '-xadd');
+    const target = open(redis.url.replace('redis://', `redis://${user}:right@`));
+    expect(await short(target, [outgoing(1)])).toEqual(['again REDIS_ERR']);
+    await reader.call('ACL', 'SETUSER', user, '+xadd');
+    expect(await short(target, [outgoing(1)])).toEqual(['delivered']);
+    await target.close();
+    await reader.call('ACL', 'DELUSER', user);
   });
 
   test('that goes down and comes back is sent to again by the same target', async () => {
@@ -203,6 +240,45 @@ describe('a target of Redis', () => {
     await target.close();
     await expect.poll(() => rude.connections()).toBe(0);
     await rude.close();
+  });
+
+  test.each([
+    ['hello', 'ERR max number of clients reached'],
+    ['hello', 'ERR invalid password'],
+    ['eval', 'ERR no upstream'],
+    ['eval', 'WRONGTYPE of a proxy'],
+  ])('that is answered from its %s on by -%s has every event again', async (command, line) => {
+    let isRefusing = false;
+    const server = createServer((socket) => {
+      socket.on('error', () => socket.destroy());
+      socket.on('data', (chunk: Buffer) => {
+        // A command is an array whose first string is its name.
+        for (const [, name = ''] of chunk.toString('latin1').matchAll(/^\*\d+\r\n\$\d+\r\n(\w+)\r\n/gmu)) {
+          isRefusing ||= name.toLowerCase() === command;
+          socket.write(isRefusing ? `-${line}\r\n` : '+OK\r\n');
+        }
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const target = open(`redis://:secret@127.0.0.1:${(server.address() as AddressInfo).port}`);
+    expect(await short(target, [outgoing(1), outgoing(2)])).toEqual(Array.from({ length: 2 }, () => `again REDIS_${line.split(' ', 1)[0]}`));
+    await target.close();
+    server.close();
+  });
+
+  test('comes again when the time of the try has passed, whatever its client still waits for, and says that nobody stopped it', async () => {
+    const rude = await startRudeServer('hang');
+    hasten(100);
+    const begun = performance.now();
+    expect(await short(open(`redis://127.0.0.1:${rude.port}`), [outgoing(1)])).toEqual(['again VENDOR_TIMEOUT']);
+    expect(performance.now() - begun).toBeLessThan(4000);
+    await rude.close();
+  });
+
+  test('gives back a batch that it cannot make entries of, and throws nothing', async () => {
+    const { event, ...rest } = outgoing(1);
+    expect(await short(open('redis://127.0.0.1:1'), [{ ...rest, event: { ...event, at: Number.NaN } }])).toEqual(['again INTERNAL']);
   });
 
   test.each(['http://example.com', 'not a url'])('with an address that is none is refused at the start: %s', (url) => {

@@ -1,5 +1,5 @@
 import { createPublicKey, verify } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { readWebhookSecret, readWebhookSigningKey, webhookHeaders, webhookMac } from '../../../src/platform/crypto/standard-webhooks.ts';
 import type { WebhookSettings } from '../../../src/modules/events/targets/settings.ts';
 import { createWebhookTarget } from '../../../src/modules/events/targets/webhook.ts';
@@ -7,6 +7,7 @@ import type { EventTarget } from '../../../src/modules/events/target.ts';
 import { freePort } from '../../support/embedded-postgres.ts';
 import { inShort, nowMs, outgoing, targetDeps, unending } from '../../support/outgoing.ts';
 import { startScriptedServer, type ScriptedServer } from '../../support/scripted-server.ts';
+import { hasten } from './hasten.ts';
 
 const secret = `whsec_${Buffer.from('a secret of at least 24 bytes').toString('base64')}`;
 const seed = Buffer.alloc(32, 7);
@@ -29,6 +30,7 @@ beforeEach(() => {
   server.answerWith(() => ({ status: 204 }));
 });
 afterEach(async () => {
+  vi.restoreAllMocks();
   await Promise.all(opened.splice(0).map(async (each) => each.close()));
 });
 
@@ -114,10 +116,32 @@ describe('a webhook', () => {
   test.each([
     ['hang', 'again VENDOR_TIMEOUT'],
     ['drop', 'again VENDOR_UNAVAILABLE'],
-    ['cut', 'again VENDOR_UNAVAILABLE'],
-  ] as const)('whose answer does not come to its end (%s) comes again', async (answer, expected) => {
+  ] as const)('that is not answered (%s) comes again', async (answer, expected) => {
     server.answerWith(() => answer);
     expect(await one(open())).toBe(expected);
+  });
+
+  test.each([
+    [200, 'delivered'],
+    [503, 'again HTTP_503'],
+    [422, 'refused HTTP_422'],
+  ])('that is answered %i with a body that is too large to be read: %s, since the status says it', async (status, expected) => {
+    server.answerWith(() => ({ status, body: 'x'.repeat(9 * 1024 * 1024) }));
+    expect(await one(open({ timeout_seconds: 5 }))).toBe(expected);
+    expect(server.received).toHaveLength(1);
+  });
+
+  test('that is answered 200 with a body that breaks off is delivered', async () => {
+    server.answerWith(() => 'cut');
+    expect(await one(open())).toBe('delivered');
+  });
+
+  test('that is not answered has its event again when the time of the try has passed, though nobody stops', async () => {
+    server.answerWith(() => 'hang');
+    hasten(100);
+    const begun = performance.now();
+    expect(await one(open({ timeout_seconds: 30 }))).toBe('again VENDOR_TIMEOUT');
+    expect(performance.now() - begun).toBeLessThan(3000);
   });
 
   test('to a receiver that is down, or on an internal address that is not allowed, comes again', async () => {
