@@ -65,6 +65,7 @@ export function createKafkaReader(settings: KafkaSource, deps: KafkaReaderDeps):
   const outOfRange = async (cluster: KafkaCluster, partition: number): Promise<void> => {
     const before = positions.get(partition) ?? 0n;
     const next = await cluster.earliest(partition);
+    if (next === before) throw new Failure('VENDOR_MALFORMED', 'Kafka has nothing at the beginning of a partition');
     if (before > 0n) await deps.refusals.refuse(deps.source, `kafka:${topic}/${partition}/${before}`, 'MESSAGES_LOST');
     await keepPosition(deps.database.read<IntakeTables>(), { source: deps.source, topic, partition, next }, { goesBack: true });
     positions.set(partition, next);
@@ -78,7 +79,7 @@ export function createKafkaReader(settings: KafkaSource, deps: KafkaReaderDeps):
     return [];
   };
 
-  /** What one broker has of these partitions. Where its answer cannot be read for one of them, each is asked for alone, so that this is told of that one and the others are read. Never rejects. */
+  /** What one broker has of these partitions. Where its answer cannot be read for one of them, each is asked for alone, so that its failure is told of and the others are read. Never rejects. */
   const fetchFrom = async (cluster: KafkaCluster, node: number, partitions: readonly number[], wait: number): Promise<Fetched> => {
     try {
       const answers = await cluster.fetch(node, partitions.map((partition) => ({ partition, offset: positions.get(partition) ?? 0n })), wait);

@@ -173,6 +173,7 @@ export function startConsuming(deps: ConsumeDeps): Consuming {
     };
     while (!signal.aborted) {
       let waitMs = 0;
+      let isMoving = false;
       try {
         const { records, failure } = await reader.read(signal);
         if (failure !== undefined) deps.log.error({ source, err: failure }, 'a part of a bus could not be read');
@@ -184,13 +185,15 @@ export function startConsuming(deps: ConsumeDeps): Consuming {
           failures = 0;
           failingSince = undefined;
         }
+        isMoving = isWhole && records.length > 0;
         if (records.length === 0) waitMs = idleMs;
       } catch (error) {
         if (signal.aborted) break;
         deps.log.error({ source, err: error }, 'a bus could not be read');
         await failed([isFailure(error) ? error.code : 'INTERNAL']);
       }
-      if (failures > 0) waitMs = Math.min(waitMsMax, Math.max(idleMs, backoffMs(failures, deps.random.fraction())));
+      // What can be read is not slowed down for long by what cannot.
+      if (failures > 0) waitMs = isMoving ? idleMs : Math.min(waitMsMax, Math.max(idleMs, backoffMs(failures, deps.random.fraction())));
       if (waitMs > 0) await pause(waitMs, signal);
     }
   };

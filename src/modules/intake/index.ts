@@ -7,7 +7,7 @@ export { createTakePush, type TakePush } from './pubsub-push.ts';
 export { createProfiles, type ProfileProgress, type Profiles, type ProfilesDeps, type ProfileStep } from './profiles.ts';
 export { registerProfileRoutes, type ProfileRoutesDeps } from './profiles-routes.ts';
 export { checkEventSources, createBusReader, profilesToken, type EventSourcesDefaults, type EventSourcesDeps } from './event-sources.ts';
-export { startConsuming, type BusReader, type BusRecord, type ConsumeDeps, type Consuming } from './consume.ts';
+export { startConsuming, type BusReader, type BusReading, type BusRecord, type ConsumeDeps, type Consuming } from './consume.ts';
 export { createRefusals, type Refusals, type RefusalsDeps } from './consume-refusals.ts';
 export { createProofSweep, createReplaySweep, proofAsk, proofSweep, replaySweep } from './jobs.ts';
 export { createAskAboutProof, type AskAboutProof, type AskAboutProofDeps } from './ask-about-proof.ts';

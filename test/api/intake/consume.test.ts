@@ -36,10 +36,10 @@ const log = createLog('trace', { write: (line) => void lines.push(line) });
 const config = { verify: 'source', right: 'erasure', jurisdiction: undefined } as const;
 
 /** Starts a consumer that waits a few milliseconds where another would wait seconds. */
-function consume(reader: BusReader, change: { readonly source?: string; readonly acceptRequest?: AcceptRequest; readonly onPause?: () => void } = {}): Consuming {
-  const pause = (): Promise<void> =>
+function consume(reader: BusReader, change: { readonly source?: string; readonly acceptRequest?: AcceptRequest; readonly onPause?: (ms: number) => void } = {}): Consuming {
+  const pause = (ms: number): Promise<void> =>
     new Promise((resolve) => {
-      change.onPause?.();
+      change.onPause?.(ms);
       setTimeout(resolve, 5);
     });
   const consuming = startConsuming({ source: change.source ?? 'bus', config, inFlight: 4, reader, acceptRequest: change.acceptRequest ?? world.acceptRequest, refusals: world.refusals, clock: world.clock, random: systemRandom, log, pause });
@@ -139,6 +139,39 @@ describe('a consumer', () => {
     await consuming.stop();
     expect(new Set(world.officerAlerts)).toEqual(new Set(['unreadable:bus:KEY_UNAVAILABLE:2026-11-21']));
     expect(bus.left()).toBe(1);
+  });
+
+  test('takes what it can read while a part of the bus cannot be read, and tells the officer of that part after ten minutes', async () => {
+    const before = await requestsOf('bus');
+    const waits: number[] = [];
+    const toldBefore: string[] = [];
+    const onPause = (ms: number): void => {
+      waits.push(ms);
+      if (waits.length === 5) toldBefore.push(...world.officerAlerts);
+      world.clock.advance(120_000);
+    };
+    const away = new Failure('VENDOR_UNAVAILABLE', 'a partition is away');
+    const bus = scriptedBus([{ body: body({ email: person }) }]);
+    const consuming = consume({ ...bus, read: async (signal) => ({ ...(await bus.read(signal)), failure: away }) }, { onPause });
+    await until('Some time', () => waits.length > 9);
+    await consuming.stop();
+    expect([await requestsOf('bus'), bus.left(), toldBefore]).toEqual([before + 1, 0, []]);
+    expect(new Set(world.officerAlerts)).toEqual(new Set(['unreadable:bus:VENDOR_UNAVAILABLE:2026-11-21']));
+    // Soon after something came, and later and later while nothing does.
+    expect([waits[0], Math.max(...waits) > 5000]).toEqual([1000, true]);
+  });
+
+  test('tells nobody of parts of the bus that could be read again within ten minutes', async () => {
+    let pauses = 0;
+    const onPause = (): void => {
+      pauses += 1;
+      world.clock.advance(120_000);
+    };
+    const away = new Failure('VENDOR_UNAVAILABLE', 'a partition is away');
+    const consuming = consume({ ...scriptedBus([]), read: async () => ({ records: [], failure: pauses % 4 === 3 ? undefined : away }) }, { onPause });
+    await until('Half an hour', () => pauses > 15);
+    await consuming.stop();
+    expect(world.officerAlerts).toEqual([]);
   });
 
   test('is not stopped for ever by a message that a bug of ours fails on', async () => {
