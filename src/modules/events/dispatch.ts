@@ -63,7 +63,12 @@ export function createDispatch(deps: DispatchDeps): (name: string, signal: Abort
     const held = await leaseDestination(db(), name, leaseMs);
     // Who has it looks once more after giving it back.
     if (held === undefined) return;
-    const wait = await sendAll(deps, destination, held, signal).finally(async () => releaseDestination(db(), name, held.epoch));
+    let wait: Awaited<ReturnType<typeof sendAll>>;
+    try {
+      wait = await sendAll(deps, destination, held, signal);
+    } finally {
+      await releaseDestination(db(), name, held.epoch);
+    }
     if (wait === 'never') return;
     const next = await nextDue(db(), name);
     if (next === undefined) return;
