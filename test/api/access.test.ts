@@ -16,7 +16,7 @@ interface Route {
 }
 
 /** What anybody may call: it says nothing of anybody, or asks for a proof of its own (a signature, a code). */
-const openRoutes = ['GET /.well-known/quittance-log-key', 'GET /healthz', 'GET /readyz', 'GET /v1/exports/{token}', 'POST /v1/callbacks/{connection}', 'POST /v1/exports/{token}/code', 'POST /v1/exports/{token}/download', 'POST /v1/intake/{source}', 'POST /v1/privacy-requests/{id}/verification'];
+const openRoutes = ['GET /.well-known/quittance-log-key', 'GET /healthz', 'GET /readyz', 'GET /v1/exports/{token}', 'POST /v1/callbacks/{connection}', 'POST /v1/events/{id}/acknowledgements', 'POST /v1/exports/{token}/code', 'POST /v1/exports/{token}/download', 'POST /v1/intake/{source}', 'POST /v1/privacy-requests/{id}/verification'];
 
 let url = '';
 let id = '';

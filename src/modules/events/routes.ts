@@ -128,6 +128,8 @@ export function registerEventRoutes(app: HttpServer, deps: EventRoutesDeps): voi
   app.post(
     '/v1/events/:id/acknowledgements',
     {
+      // Before the body is looked at, as every guarded route does.
+      onRequest: async (request) => void deps.authenticateReceiver(request),
       schema: {
         summary: 'Say, as a receiver, what was done on an event; with the token that the destination has for this',
         tags: ['events'],
