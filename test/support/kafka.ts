@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { holdProcess, type HeldProcess } from './held-process.ts';
 import { findProgram, whyMissing } from './required-programs.ts';
 
 /** A record as kcat read it from the cluster. */
@@ -13,16 +14,12 @@ export interface ReadRecord {
 }
 
 /** A cluster that librdkafka makes up (its mock cluster), with one topic of four partitions, and a consumer of that topic: both are in one process of kcat. */
-export interface MockKafka {
+export interface MockKafka extends HeldProcess {
   readonly brokers: readonly string[];
   /** Gives what was read once it is so many records; the test's own time ends a wait for records that never come. */
   readonly read: (count: number) => Promise<readonly ReadRecord[]>;
   /** Requests that the brokers took so far, such as `ProduceRequestV7`. */
   readonly requests: () => readonly string[];
-  /** Holds the process so that the brokers say nothing, or lets it go on. */
-  readonly freeze: () => void;
-  readonly thaw: () => void;
-  readonly stop: () => Promise<void>;
 }
 
 /** Why there is no Kafka here, for the title of what is left out. */
@@ -42,8 +39,7 @@ export async function startMockKafka(topic: string, options: { readonly brokers?
   const program = findProgram('kcat');
   if (program === undefined) throw new Error('kcat is not installed');
   const child = spawn(program, ['-b', 'x', '-X', `test.mock.num.brokers=${options.brokers ?? 3}`, '-X', 'debug=mock', '-C', '-t', topic, '-J', '-u'], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const endWithProcess = (): void => void child.kill('SIGKILL');
-  process.once('exit', endWithProcess);
+  const held = holdProcess(child);
   const records: ReadRecord[] = [];
   let unread = '';
   child.stdout.on('data', (chunk: Buffer) => {
@@ -72,13 +68,6 @@ export async function startMockKafka(topic: string, options: { readonly brokers?
       return [...records];
     },
     requests: () => [...said.matchAll(/Received (\w+Request\w*) from/gu)].map((match) => match[1] ?? ''),
-    freeze: () => void child.kill('SIGSTOP'),
-    thaw: () => void child.kill('SIGCONT'),
-    stop: async () => {
-      const ended = once(child, 'exit');
-      child.kill('SIGKILL');
-      await ended;
-      process.off('exit', endWithProcess);
-    },
+    ...held,
   };
 }

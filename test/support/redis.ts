@@ -1,15 +1,11 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { freePort } from './embedded-postgres.ts';
+import { holdProcess, type HeldProcess } from './held-process.ts';
 import { findProgram, whyMissing } from './required-programs.ts';
 
 /** A Redis server of a test file's own, without persistence. */
-export interface TestRedis {
+export interface TestRedis extends HeldProcess {
   readonly url: string;
-  /** Holds the process so that it says nothing, or lets it go on. */
-  readonly freeze: () => void;
-  readonly thaw: () => void;
-  readonly stop: () => Promise<void>;
 }
 
 /** Why there is no Redis here, for the title of what is left out. */
@@ -21,8 +17,7 @@ export async function startRedis(options: { readonly port?: number; readonly arg
   if (program === undefined) throw new Error('redis-server is not installed');
   const port = options.port ?? (await freePort());
   const child = spawn(program, ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no', ...(options.arguments ?? [])], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const endWithProcess = (): void => void child.kill('SIGKILL');
-  process.once('exit', endWithProcess);
+  const held = holdProcess(child);
   const said: string[] = [];
   await new Promise<void>((resolve, reject) => {
     child.stdout.on('data', (chunk: Buffer) => {
@@ -33,13 +28,6 @@ export async function startRedis(options: { readonly port?: number; readonly arg
   });
   return {
     url: `redis://127.0.0.1:${port}`,
-    freeze: () => void child.kill('SIGSTOP'),
-    thaw: () => void child.kill('SIGCONT'),
-    stop: async () => {
-      const ended = once(child, 'exit');
-      child.kill('SIGKILL');
-      await ended;
-      process.off('exit', endWithProcess);
-    },
+    ...held,
   };
 }

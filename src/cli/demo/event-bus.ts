@@ -45,7 +45,7 @@ const hedy: ExamplePerson = { name: 'Hedy Example', email: 'hedy@example.com', p
 export const eventBusPeople: readonly string[] = [hedy.name, hedy.email, hedy.phone, hedy.userId, hedy.stripeCustomerId];
 
 /** Two installations, the event bus between them, and the vendors. */
-export interface EventBusWorld {
+interface EventBusWorld {
   readonly sandbox: Sandbox;
   readonly bus: EventBridgeSimulator;
   readonly billing: ApiClient;
@@ -56,8 +56,8 @@ export interface EventBusWorld {
   readonly close: () => Promise<void>;
 }
 
-/** Starts the vendors, the event bus, the profile service and billing, whose rule runs at the bus or, with `runsHere`, at billing itself. */
-export async function startEventBusWorld(folder: string, options: { readonly runsHere?: boolean } = {}): Promise<EventBusWorld> {
+/** Starts the vendors, the event bus, the profile service and billing, whose rule runs at the bus. */
+async function startEventBusWorld(folder: string): Promise<EventBusWorld> {
   const stops: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
     for (const stop of stops) await stop();
@@ -81,10 +81,7 @@ export async function startEventBusWorld(folder: string, options: { readonly run
     const environment = { ...sandboxEnvironment(sandbox), INTAKE_SECRET: intakeSecret, API_KEY: apiKey, PROFILES_TOKEN: 'demo-profiles-token', AWS_KEY_ID: eventBridgeCredentials.id, AWS_SECRET: eventBridgeCredentials.secret };
     const secrets: SecretSources = { environment, readFile: () => '' };
     const profiles = await start('profiles', readFileSync(exampleOf('profiles'), 'utf8'), secrets);
-    const text = readFileSync(exampleOf('billing'), 'utf8')
-      .replaceAll(profilesAddress, profiles.url ?? '')
-      .replaceAll(busAddress, bus.url)
-      .replace('runs_rules: true', `runs_rules: ${String(options.runsHere !== true)}`);
+    const text = readFileSync(exampleOf('billing'), 'utf8').replaceAll(profilesAddress, profiles.url ?? '').replaceAll(busAddress, bus.url);
     const config = parseConfig(text, exampleOf('billing'));
     const billing = await start('billing', text, secrets);
     const connect = (server: Quittance): ApiClient => connectApi(server.url ?? '', () => apiKey, globalThis.fetch);
@@ -107,18 +104,18 @@ async function until<Value>(signal: AbortSignal, ask: () => Promise<Value | unde
 }
 
 /** Asks billing to forget the person, by a signed webhook, and answers the request's id. */
-export async function askBilling(world: EventBusWorld): Promise<string> {
+async function askBilling(world: EventBusWorld): Promise<string> {
   const body = JSON.stringify({ email: hedy.email, stripe_customer_id: hedy.stripeCustomerId });
   return readAnswer(acceptedSchema, await world.billing.post('/v1/intake/compliance', JSON.parse(body), signWebhook(world.intakeSecret, body, Date.now()))).id;
 }
 
 /** Waits until a request is closed, and answers how it ended. */
-export async function untilClosed(api: ApiClient, id: string, signal: AbortSignal): Promise<string | undefined> {
+async function untilClosed(api: ApiClient, id: string, signal: AbortSignal): Promise<string | undefined> {
   return until(signal, async () => readAnswer(requestSchema, await api.get(requestPath(id))).verdict ?? undefined);
 }
 
 /** The job that came to the profile service by the event bus, once there is one. */
-export async function untilProfileJob(world: EventBusWorld, signal: AbortSignal): Promise<string | undefined> {
+async function untilProfileJob(world: EventBusWorld, signal: AbortSignal): Promise<string | undefined> {
   return until(signal, async () => readAnswer(requestListSchema, await world.profiles.get('/v1/privacy-requests')).items[0]?.id);
 }
 

@@ -2,7 +2,7 @@ import { formatId, type RequestId } from '../../contract/ids.ts';
 import { isoTime, type Clock } from '../../platform/clock.ts';
 import { isFailure } from '../../platform/failure.ts';
 import type { Vault } from '../identity/index.ts';
-import { toCloudEvent, type PrivacyEvent } from './domain/event.ts';
+import { unshaped, type PrivacyEvent } from './domain/event.ts';
 import { mayCarryIdentifiers, type Route, type Routing } from './domain/routing.ts';
 import { isJson, readPath, transform } from './domain/transform.ts';
 import { eventOf } from './publish.ts';
@@ -77,10 +77,7 @@ export async function shapeDelivery(deps: ShapeDeps, due: DueDelivery): Promise<
     pathParameters.push(String(value));
   }
   const about = { deliveryId: due.id, event, pathParameters };
-  if (route.transform === undefined) {
-    if (deps.takesBusEvents(due.destination)) return { outgoing: { ...about, body: JSON.stringify(busEvent), contentType: 'application/json' } };
-    return { outgoing: { ...about, body: JSON.stringify(toCloudEvent(event)), contentType: 'application/cloudevents+json' } };
-  }
+  if (route.transform === undefined) return { outgoing: { ...about, ...unshaped(event, busEvent, deps.takesBusEvents(due.destination)) } };
   const body = transform(busEvent, route.transform, { ...deps.routing.contextOf(route.rule), ingestionTime: isoTime(event.at) });
   return isJson(body, route.transform) ? { outgoing: { ...about, body, contentType: 'application/json' } } : { result: { kind: 'refused', code: 'INVALID_JSON' } };
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { EventsConfig } from '../../platform/config/events.ts';
 import { Failure } from '../../platform/failure.ts';
-import { toCloudEvent, type BusEvent, type PrivacyEvent } from './domain/event.ts';
+import { unshaped, type BusEvent, type PrivacyEvent } from './domain/event.ts';
 import { explainMatch, type MatchExplanation } from './domain/explain-match.ts';
 import { createRouting, type Route } from './domain/routing.ts';
 import { parsePattern } from './domain/pattern.ts';
@@ -82,16 +82,18 @@ export function testRules(config: EventsConfig, value: unknown): readonly Tested
 function testedTarget(config: EventsConfig, route: Route, event: PrivacyEvent, busEvent: BusEvent, context: { readonly ruleName: string; readonly ruleArn: string }): TestedTarget {
   const destination = config.destinations[route.destination];
   const kind = destination?.kind ?? '';
-  const shaped = route.transform === undefined ? undefined : transform(busEvent, route.transform, { ...context, ingestionTime: new Date(event.at).toISOString() });
-  const isBusShaped = kind === 'http';
+  const { body, contentType } =
+    route.transform === undefined
+      ? unshaped(event, busEvent, kind === 'http')
+      : { body: transform(busEvent, route.transform, { ...context, ingestionTime: new Date(event.at).toISOString() }), contentType: 'application/json' };
   return {
     id: route.target,
     destination: route.destination,
     kind,
     ...(destination?.recipient === undefined ? {} : { recipient: destination.recipient }),
-    content_type: shaped !== undefined || isBusShaped ? 'application/json' : 'application/cloudevents+json',
-    body: shaped ?? JSON.stringify(isBusShaped ? busEvent : toCloudEvent(event)),
-    is_json: shaped === undefined || isJson(shaped, route.transform),
+    content_type: contentType,
+    body,
+    is_json: isJson(body, route.transform),
     unsafe: route.transform === undefined ? [] : unsafeVariables(route.transform),
   };
 }

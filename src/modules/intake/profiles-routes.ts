@@ -1,11 +1,12 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { FastifyRequest, FastifySchemaCompiler } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { confirmationSchema, countsSchema, outcomeSchema, residueSchema, verdictSchema } from '../../contract/outcomes.ts';
 import type { Database } from '../../platform/db/database.ts';
 import { Failure } from '../../platform/failure.ts';
 import { parseJson, type HttpServer } from '../../platform/http/server.ts';
 import type { Secret } from '../../platform/secret.ts';
+import { describedOnly } from './described-only.ts';
 import { profileOrderSchema, readProfileOrder } from './domain/profile-order.ts';
 import { profileJobStatuses, type ProfileJob, type Profiles } from './profiles.ts';
 import { takeMinutePlace, tellRate } from './rate-limited.ts';
@@ -23,8 +24,6 @@ const strangersPerMinute = 600;
 /** Orders being taken at once in this process, after which the bus is told to come back: it waits five seconds for an answer, and counts a later one as none. */
 const atOnceMax = 100;
 const busyMs = 2000;
-
-const describedOnly: FastifySchemaCompiler<unknown> = () => (value: unknown) => ({ value });
 
 const jobSchema = z.object({ job_id: z.string(), status: z.enum(profileJobStatuses), links: z.object({ self: z.string() }) });
 const progressSchema = jobSchema.extend({

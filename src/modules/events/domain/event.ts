@@ -61,6 +61,11 @@ export function toBusEvent(event: PrivacyEvent, place: BusPlace): BusEvent {
   };
 }
 
+/** What leaves where no rule shapes an event: EventBridge's envelope where the receiver takes that, and a CloudEvent otherwise. */
+export function unshaped(event: PrivacyEvent, busEvent: BusEvent, takesBusEvents: boolean): { readonly body: string; readonly contentType: 'application/json' | 'application/cloudevents+json' } {
+  return takesBusEvents ? { body: JSON.stringify(busEvent), contentType: 'application/json' } : { body: JSON.stringify(toCloudEvent(event)), contentType: 'application/cloudevents+json' };
+}
+
 /** Gives the event as a CloudEvent. */
 export function toCloudEvent(event: PrivacyEvent): CloudEvent {
   return {
